@@ -214,7 +214,7 @@ class DeclaredSettings:
     )
     stored_image_side: int = setting(
         "VSEARCH_STORED_IMAGE_SIDE",
-        "Longer side of the stored copies, which people open; 1023 takes a third of the disk, and matches are the same",
+        "Longer side of the stored copies that people open; 1023 takes a third of the disk and gives the same matches",
         default=2048,
         parse=read.integer(1023, 4096),
         unit="pixels",

@@ -17,8 +17,8 @@ from bot.domain.errors import AlreadyAdded, UserError
 from bot.domain.identifiers import DatabaseKey
 from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
-from bot.services.images.addition import NewImage
 from bot.services.images.file_names import entity_of_file
+from bot.services.images.new_image import NewImage
 from bot.services.search.lookup import LookupResult
 from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts
 from handlers.parsing.payloads import ImageShare, SharedFile

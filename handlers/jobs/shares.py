@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -30,8 +29,8 @@ from bot.services.search.search import DEFAULT_MINIMUM
 from bot.storage.ports.inbox import Inbox
 from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts, search_state
 from handlers.jobs.collector import ShareCollector
+from handlers.jobs.share_captions import CaptionReader
 from handlers.jobs.thread_answer import LeaseLost, ThreadAnswer
-from handlers.parsing.grammar import Caption, modifiers_of, parse_caption
 from handlers.parsing.payloads import ImageShare, SharedFile, decode_share
 from handlers.replies import delivery
 from handlers.replies.known_databases import KnownDatabases
@@ -77,6 +76,7 @@ class ShareRunner:
         self._directories = directories
         self._updates = updates
         self._known = KnownDatabases(lookup, channel_settings, directories)
+        self._captions = CaptionReader(lookup, self._known)
 
     async def run(self, job: Job) -> None:
         """Process the share according to the channel's settings.
@@ -168,7 +168,7 @@ class ShareRunner:
         if not images:
             return None
         kind = await self._kind(message, client)
-        caption = await self._caption(message, _mode_of(message, binding), kind, client)
+        caption = await self._captions.read(message, _mode_of(message, binding), kind, client)
         return Share(job, message, kind, client, binding, caption.modifiers, images, caption.note)
 
     async def _handle(self, share: Share, mode: ChannelMode, answer: ThreadAnswer) -> None:
@@ -254,26 +254,6 @@ class ShareRunner:
         # The event is newer than the cached directory, so a non-public kind in the event wins. Events don't say,
         # however, that workspaces of one organisation share the channel.
         return known if ChannelKind.PUBLIC is message.kind or known is ChannelKind.SHARED else message.kind
-
-    async def _caption(
-        self, message: ImageShare, mode: ChannelMode, kind: ChannelKind, client: AsyncWebClient
-    ) -> Caption:
-        """Return what the message's text says. Raises InvalidInput if it asks the bot and has an invalid modifier."""
-        # Members of other organisations may not probe for other databases.
-        is_guest = kind is ChannelKind.SHARED and message.user_workspace not in {"", message.workspace}
-        if message.is_question:
-            found = modifiers_of(message.text)
-            return Caption(replace(found, database=None) if is_guest else found, "")
-        if is_guest or mode is ChannelMode.GUARD:
-            # Nobody may evade the guard by naming another database.
-            return parse_caption(message.text, ())
-        infos = await self._lookup.databases(message.workspace)
-        caption = parse_caption(message.text, [info.key.name for info in infos])
-        if caption.modifiers.database is None:
-            return caption
-        # For a guest, the name of any other database is prose. An error would reveal that the database exists.
-        infos = await self._known.of(message.workspace, message.user, client)
-        return parse_caption(message.text, [info.key.name for info in infos])
 
     async def _resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile | UnresolvedFile:
         try:

@@ -178,7 +178,11 @@ class TableImportRunner:
                 hold_memory=self._hold_memory,
             )
             origin = await self._origin(share, client)
-            options = ImportOptions(update=update, confirm=partial(self._check_not_deleted, share, pictures))
+            options = ImportOptions(
+                update=update,
+                confirm=partial(self._check_not_deleted, share, pictures),
+                seen=partial(self._answers.visible, requester),
+            )
             plan = _Plan(key, table, written, pictures, said.user, origin, options)
             try:
                 await pictures.open([await self._files.resolve(one, client) for one in share.archives], share.pictures)

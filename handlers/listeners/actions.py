@@ -40,6 +40,7 @@ from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.corrections import CorrectionComposer
+from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
@@ -66,6 +67,7 @@ class ActionListener:
         self._dependencies = dependencies
         self._answers = answers
         self._corrections = CorrectionComposer(dependencies, answers)
+        self._deletions = DeletionComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
         self._home = home
@@ -156,7 +158,7 @@ class ActionListener:
         async def report(sentence: str) -> None:
             await requester.reply_privately(notice(sentence), replace=request.is_ephemeral)
 
-        work = self._answers.delete(requester, key, EntityId(state.entity), state.mark)
+        work = self._deletions.delete(requester, key, EntityId(state.entity), state.mark)
         reply = await with_progress(work, report, after_s=DELETION_PROGRESS_AFTER_S, text=DELETION_UNDER_WAY)
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 

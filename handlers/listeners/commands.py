@@ -36,6 +36,7 @@ from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.corrections import CorrectionComposer
+from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.exports import ExportComposer
 from handlers.replies.requester import Requester
 
@@ -77,6 +78,7 @@ class CommandListener:
         self._dependencies = dependencies
         self._answers = answers
         self._corrections = CorrectionComposer(dependencies, answers)
+        self._deletions = DeletionComposer(dependencies, answers)
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
         self._deferral = deferral
@@ -173,7 +175,7 @@ class CommandListener:
     async def _delete_entity(self, invocation: Invocation[grammar.DeleteEntity]) -> Reply:
         requester, command = invocation.requester, invocation.command
         key = await self._answers.database(requester, command.database)
-        return await self._answers.ask_to_delete(requester, key, command.entity)
+        return await self._deletions.ask_to_delete(requester, key, command.entity)
 
     async def _rename(self, invocation: Invocation[grammar.RenameEntity]) -> Reply:
         requester, command = invocation.requester, invocation.command

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.blocks.button_state import ListState, SearchState
 from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
-from bot.blocks.messages.notices import added_reply, already_added_reply, delete_question, deleted_reply
+from bot.blocks.messages.notices import added_reply, already_added_reply
 from bot.blocks.reply import Reply, context_block
 from bot.blocks.wording import channels
 from bot.blocks.wording.images import FILE_DELETED
@@ -29,7 +29,6 @@ from bot.domain.errors import (
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.domain.pages import Order, PageRequest
 from bot.images.memory import on_behalf_of
-from bot.services.access.permissions import NotAllowed
 from bot.services.images.file_names import entity_of_file
 from bot.services.search.lookup import SeveralDatabases
 from handlers.replies.added_origins import origin_of
@@ -218,50 +217,6 @@ class AnswerComposer:
         """Return the images that the person sees under an id, with only what they may see of them."""
         found = await self._dependencies.catalogue.of_entity(key, entity, or_given=True)
         return tuple(record for record in await self.visible(requester, found) if record.entity.is_same(entity))
-
-    async def ask_to_delete(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> Reply:
-        """Return the question before an entity is deleted. Raises NotAllowed, UnknownEntity."""
-        # Before the images are counted, so that no image is deleted that was not counted.
-        mark = await self._dependencies.catalogue.mark((await self._dependencies.databases.find(key)).key)
-        info, records = await self._deletable(requester, key, entity)
-        return delete_question(info, entity, len(records), mark)
-
-    async def delete(self, requester: Requester, key: DatabaseKey, entity: EntityId, mark: str = "") -> Reply:
-        """Delete an entity's images, up to a mark of the catalogue. Raises NotAllowed, UnknownEntity."""
-        _, records = await self._deletable(requester, key, entity)
-        deletions, images = self._dependencies.deletions, 0
-        if any(record.entity.is_same(entity) for record in records):
-            images = (await deletions.delete(key, entity, mark=mark)).images
-        for record in records:
-            if not record.entity.is_same(entity):
-                # The requester sees it under this id.
-                images += (await deletions.delete(key, record.entity, record.data_id)).images
-        await self._dependencies.uploads.sweep(requester.workspace, requester.client)
-        return deleted_reply(key.name, entity, images)
-
-    async def _deletable(
-        self, requester: Requester, key: DatabaseKey, entity: EntityId
-    ) -> tuple[DatabaseInfo, tuple[ImageRecord, ...]]:
-        """Return the images that have the id, and those that the requester sees under it."""
-        info = await self._dependencies.databases.find(key)
-        try:
-            found = await self._dependencies.listings.entity(key, entity)
-        except UnknownEntity:
-            raise await self.unknown_entity(requester, info, entity) from None
-        seen = {record.data_id for record in await self.visible(requester, found) if record.entity.is_same(entity)}
-        records = tuple(record for record in found if record.entity.is_same(entity) or record.data_id in seen)
-        if not records:
-            raise await self.unknown_entity(requester, info, entity)
-        try:
-            await self._dependencies.permissions.check_delete_images(
-                info, records, requester.user, self.directory(requester)
-            )
-        except NotAllowed:
-            if not seen:
-                # The person may not even know that the entity exists.
-                raise await self.unknown_entity(requester, info, entity) from None
-            raise
-        return info, records
 
     async def unknown_entity(self, requester: Requester, info: DatabaseInfo, entity: EntityId) -> UnknownEntity:
         """Return the error about an id that the person can't know, with a similar one that they can."""

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_help_lists_the_commands(slack: SlackPage) -> None:
-    answer = await slack.command("/vsearch help", "Add, list and delete")
+    answer = await slack.command("/vsearch help", "Add, list and correct")
     for words in ("only visible to you", "/vsearch <image URL>", "/vsearch watch guard in:parts"):
         await expect(answer).to_contain_text(words)
 

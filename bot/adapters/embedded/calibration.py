@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import TTLCache
 
-from bot.adapters.embedded.ports import CalibrationCurve
-from bot.adapters.embedded.retrieval.index import Floats
-from bot.adapters.embedded.verification.scoring import MAX_SIMILARITY_SCORE
+from bot.adapters.embedded.ports import MAX_SIMILARITY_SCORE, CalibrationCurve
 
 CUSTOM_MODEL = "custom-"
 """Beginning of the ids of operators' own models."""
+
+Floats = npt.NDArray[np.float32]
 
 SMALLEST, LARGEST = 80, 1_000_000
 """Numbers of images between which the curve changes."""
@@ -29,11 +29,11 @@ SMALLEST, LARGEST = 80, 1_000_000
 UNRELATED = 0.36
 """Cosine that scores 0: the median of unrelated pictures."""
 
-SIMILAR, SIMILAR_GROWTH = 0.54, 0.043
+SIMILAR, SIMILAR_GROWTH = 0.58, 0.03
 """Cosine that scores 5 with SMALLEST images, and its growth when there are ten times as many. Of pictures whose kind
 isn't in the database, 5 in 100 find anything so alike."""
 
-RELATED, RELATED_GROWTH = 0.60, 0.045
+RELATED, RELATED_GROWTH = 0.62, 0.038
 """The same for a score of 6, which 1 in 100 unrelated pictures reach."""
 
 BELOW_SIMILAR = 0.04

@@ -15,6 +15,9 @@ from bot.domain.pictures import Picture
 CalibrationCurve = tuple[tuple[float, float], ...]
 """Rising (cosine, score) pairs. The score of a cosine is interpolated linearly between them."""
 
+MAX_SIMILARITY_SCORE = 8.9
+"""Greatest score that the cosine alone can give."""
+
 FINGERPRINT_RADIUS = 48
 """Greatest Hamming distance, of 256 bits, at which a fingerprint makes an image a candidate."""
 

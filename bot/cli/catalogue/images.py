@@ -174,16 +174,6 @@ def delete(
     checked = EntityId(entity)
     context = context_of(ctx)
 
-    async def count(storage_session: StorageSession) -> tuple[DatabaseKey, int, str]:
-        key = await storage_session.database(database)
-        # Before the images are counted, so that no image is deleted that was not counted.
-        images, mark = 0, await storage_session.storage.catalogue.mark(key)
-        async for record in storage_session.listings.all_records(key, entity_prefix=checked):
-            images += record.entity.is_same(checked) and image in {None, record.data_id}
-        if not images:
-            raise await unknown_entity(storage_session, key, checked)
-        return key, images, mark
-
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
         key = await services_session.database(database)
         try:
@@ -200,7 +190,7 @@ def delete(
 
     mark = ""
     if not yes:
-        key, images, mark = context.run_with_storage(count)
+        key, images, mark = context.run_with_storage(lambda session: _count(session, database, checked, image))
         question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Continue? [y/N]"
         if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
             raise NotConfirmed("Nothing was deleted.")
@@ -209,6 +199,20 @@ def delete(
         show_json({"database": key.name, "entity": checked, "deleted": deletion.images})
     else:
         print_line(f"Deleted {counted(deletion.images, 'image')} of “{checked}” from “{key.name}”.")
+
+
+async def _count(
+    session: StorageSession, database: str | None, entity: EntityId, image: str | None
+) -> tuple[DatabaseKey, int, str]:
+    """Return the database, how many images a deletion takes, and a mark of the present images."""
+    key = await session.database(database)
+    # Before the images are counted, so that no image is deleted that was not counted.
+    images, mark = 0, await session.storage.catalogue.mark(key)
+    async for record in session.listings.all_records(key, entity_prefix=entity):
+        images += record.entity.is_same(entity) and image in {None, record.data_id}
+    if not images:
+        raise await unknown_entity(session, key, entity)
+    return key, images, mark
 
 
 async def unknown_entity(session: StorageSession, key: DatabaseKey, entity: EntityId) -> UnknownEntity:

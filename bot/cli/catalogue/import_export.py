@@ -60,25 +60,7 @@ def import_pictures(
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, ImportReport]:
         key, is_new = await _database(services_session, database, create=create, dry_run=dry_run)
-        so_far = ImportReport()
-
-        def seen(report: ImportReport) -> None:
-            nonlocal so_far
-            so_far = report
-            line.update(report.done, report.total)
-
-        try:
-            with ProgressLine("Checking" if dry_run else "Importing") as line, stop_on_interrupt() as stop:
-                report = await services_session.services.imports.run(
-                    key, sources, on_progress=seen, stop=stop, options=replace(options, is_new_database=is_new)
-                )
-        except BackendError:
-            # bot.cli.main prints the error.
-            print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
-            raise
-        if report.added and not dry_run and await calibrate_database(services_session.services.visual, key):
-            print_remark(f"Fitted the scores of “{key.name}” to its own pictures.", "dim")
-        return key, report
+        return key, await _run_import(services_session, key, sources, replace(options, is_new_database=is_new))
 
     key, report = context_of(ctx).run_with_services(work)
     if report_file is not None:
@@ -88,6 +70,29 @@ def import_pictures(
     if dry_run and report_file is None:
         print_remark("Nothing was changed. Add --report FILE for a CSV of what would become of each file.", "dim")
     _show_report(key, report, options, as_json=as_json)
+
+
+async def _run_import(
+    session: ServiceSession, key: DatabaseKey, sources: PictureFolder | PictureTable, options: ImportOptions
+) -> ImportReport:
+    """Import with a progress line, and calibrate the database if images were added. Raises BackendError."""
+    so_far = ImportReport()
+
+    def seen(report: ImportReport) -> None:
+        nonlocal so_far
+        so_far = report
+        line.update(report.done, report.total)
+
+    try:
+        with ProgressLine("Checking" if options.dry_run else "Importing") as line, stop_on_interrupt() as stop:
+            report = await session.services.imports.run(key, sources, on_progress=seen, stop=stop, options=options)
+    except BackendError:
+        # bot.cli.main prints the error.
+        print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
+        raise
+    if report.added and not options.dry_run and await calibrate_database(session.services.visual, key):
+        print_remark(f"Fitted the scores of “{key.name}” to its own pictures.", "dim")
+    return report
 
 
 def _show_report(key: DatabaseKey, report: ImportReport, options: ImportOptions, *, as_json: bool) -> None:

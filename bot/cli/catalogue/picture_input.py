@@ -14,7 +14,6 @@ from bot.cli.session import ServiceSession
 from bot.domain.errors import InvalidInput, PictureRefused
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
-from bot.images.parts import check_region
 from bot.services.images.import_sources import printable
 
 _NUMBER = re.compile(r"\d{1,6}(\.\d{0,6})?%?", re.ASCII)
@@ -59,6 +58,8 @@ def parse_region(text: str, size: tuple[int, int]) -> PictureRegion:
         for number, part, length in zip(numbers, parts, size * 2, strict=True)
     ]
     try:
+        from bot.images.parts import check_region  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this
+
         return check_region(PictureRegion(*values))
     except InvalidInput:
         raise InvalidInput(f"--region must lie inside the picture, which is {size[0]} × {size[1]} pixels.") from None

@@ -16,7 +16,6 @@ from bot.cli.session import ServiceSession, context_of
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table
 from bot.domain.matches import MAX_RESULTS, Match, PictureRegion, TextAgreement, Verdict
-from bot.images.parts import cut
 from bot.services.search.grouping import FoundImage, RankedMatch
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, SearchResult
 
@@ -57,6 +56,8 @@ def search(
         key = await services_session.database(database)
         picture = await read_picture(services_session, PictureArgument(image))
         if region is not None:
+            from bot.images.parts import cut  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this module
+
             picture = cut(picture, parse_region(region, picture.source_size))
         services = services_session.services
         if not no_text:

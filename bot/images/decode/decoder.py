@@ -5,13 +5,10 @@ Imports Pillow and NumPy only, since a decoder process must be small and start q
 
 from __future__ import annotations
 
-import io
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 
 from PIL import Image
 
@@ -19,13 +16,13 @@ from bot.domain.errors import PictureRefused
 from bot.images.decode import containers, formats, headers
 from bot.images.decode.plan import PictureLimits, check_size, draft_size, is_large_webp
 from bot.images.decode.reduction import Box, Pixels, pixels_in, pixels_of, reduce
+from bot.images.decode.source import Source, register_heic
 from bot.images.decode.unusual import (
     deep_samples,
     detail,
     direct_pixels,
     frames,
     jpeg_streams,
-    kinds,
     libtiff,
     pages,
     png_chunks,
@@ -34,10 +31,7 @@ from bot.images.decode.unusual import (
 
 _ORIENTATION = 0x0112
 
-_MAX_SCANS = 40
-"""Most scans of a progressive JPEG. Encoders write about ten, and each costs a pass over the whole picture."""
-
-_ANIMATED = (formats.GIF, formats.PNG, formats.WEBP, formats.AVIF, formats.HEIC)
+_ANIMATED = (formats.WEBP, formats.AVIF, formats.HEIC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +54,7 @@ class Decoded:
 def decode(data: bytes, limits: PictureLimits) -> Decoded:
     """Decode a file. Raises PictureRefused with a message for the user, and MemoryError."""
     found = formats.detect_format(data)
-    source = _Source(data, found, limits)
+    source = Source(data, found, limits)
     try:
         check_size(data, found, limits)
         return _decode_or_repair(source)
@@ -77,7 +71,7 @@ def prepare(data: bytes) -> None:
     except PictureRefused:
         return
     if found is formats.HEIC:
-        _register_heic()
+        register_heic()
     if found is formats.WEBP and _large_webp(data):
         import cv2  # noqa: F401, PLC0415 - slow import
 
@@ -96,59 +90,7 @@ def _large_webp(data: bytes) -> headers.WebpHeader | None:
     return header if header and is_large_webp(header) else None
 
 
-@dataclass(slots=True, eq=False)
-class _Source:
-    """A file that is being decoded. ``is_opened``: a decoder could read its header."""
-
-    data: bytes
-    format: formats.Format
-    limits: PictureLimits
-    is_opened: bool = False
-
-    def open(self) -> Image.Image:
-        """Open the picture by its header, without decoding pixels.
-
-        Raises PictureRefused if decoding would cost too much.
-        """
-        found, limits = self.format, self.limits
-        if found is formats.HEIC:
-            _register_heic()
-        # Pillow's own limit is about 89 megapixels. Ours are checked before and after.
-        Image.MAX_IMAGE_PIXELS = None
-        image = Image.open(io.BytesIO(self.data), formats=(found.decoder,))
-        self.is_opened = True
-        width, height = image.size
-        if width < 1 or height < 1:
-            raise PictureRefused(f"The {found.name} is empty. Save it again and send the copy.")
-        if found is not formats.JPEG and width * height > limits.max_pixels:
-            raise PictureRefused(formats.too_many_pixels(width, height, limits.max_pixels))
-        if image.info.get("progressive") and jpeg_streams.count_scans(self.data, _MAX_SCANS) > _MAX_SCANS:
-            raise PictureRefused("The JPEG has too many progressive scans. Save it as a standard JPEG and send that.")
-        if found is formats.TIFF:
-            self.check_tiles(image)
-        return image
-
-    def check_tiles(self, image: Image.Image) -> None:
-        """Check the size of a TIFF's tiles, which are decoded as a whole and may be declared larger than the picture.
-
-        Raises PictureRefused.
-        """
-        tags = getattr(image, "tag_v2", {})
-        width, height = tags.get(tiff_tags.TILE_WIDTH, 1), tags.get(tiff_tags.TILE_LENGTH, 1)
-        if width * height > self.limits.max_pixels:
-            raise PictureRefused(formats.too_many_pixels(width, height, self.limits.max_pixels))
-
-    def refusal(self) -> str:
-        """Return the sentence for a file that a decoder failed at."""
-        jpeg = headers.jpeg_header(self.data) if self.format is formats.JPEG else None
-        frame = (jpeg.marker, jpeg.bits) if jpeg else None
-        kind = kinds.name_of_kind(self.data, self.format, is_opened=self.is_opened, frame=frame)
-        if kind:
-            return formats.unreadable_kind(kind)
-        return f"The {self.format.name} is damaged or incomplete. Save it again and send the copy."
-
-
-def _decode_or_repair(source: _Source) -> Decoded:
+def _decode_or_repair(source: Source) -> Decoded:
     """Decode a file, without what keeps a decoder from reading pixels that are all there."""
     try:
         return _decode(source)
@@ -166,14 +108,14 @@ def _decode_or_repair(source: _Source) -> Decoded:
         raise
 
 
-def _without_damage(source: _Source) -> Iterator[bytes]:
+def _without_damage(source: Source) -> Iterator[bytes]:
     """Yield the file without parts that its picture doesn't need."""
     if source.format is formats.PNG:
         yield png_chunks.essential_chunks(source.data)
         yield png_chunks.essential_chunks(source.data, profile=False)
 
 
-def _decode(source: _Source) -> Decoded:
+def _decode(source: Source) -> Decoded:
     if source.format is formats.TIFF:
         return _decode_tiff(source)
     webp = _large_webp(source.data) if source.format is formats.WEBP else None
@@ -183,7 +125,7 @@ def _decode(source: _Source) -> Decoded:
             return first
     with source.open() as image:
         first = _decode_frame(source, image)
-        if source.format not in _ANIMATED or not detail.shows_nothing(first.image):
+        if not _is_animated(source, image) or not detail.shows_nothing(first.image):
             return first
         # Pillow replaces the pixels of an image when it goes to another frame.
         return frames.representative(
@@ -191,11 +133,20 @@ def _decode(source: _Source) -> Decoded:
         )
 
 
+def _is_animated(source: Source, image: Image.Image) -> bool:
+    """Return whether there are further frames, for which the plan counts memory."""
+    if source.format is formats.GIF:
+        return headers.has_frames(source.data)
+    if source.format is formats.PNG:
+        return headers.is_animated_png(source.data)
+    return source.format in _ANIMATED and bool(getattr(image, "is_animated", False))
+
+
 def _copied(decoded: Decoded) -> Decoded:
     return replace(decoded, image=decoded.image.copy(), stored=decoded.stored.copy() if decoded.stored else None)
 
 
-def _decode_frame(source: _Source, image: Image.Image) -> Decoded:
+def _decode_frame(source: Source, image: Image.Image) -> Decoded:
     size = image.size
     pixels = _load(source, image, source.limits.max_side)
     profile = image.info.get("icc_profile")
@@ -205,7 +156,7 @@ def _decode_frame(source: _Source, image: Image.Image) -> Decoded:
     return Decoded(reduced, size, orientation, profile, _stored(source, size, image, pixels))
 
 
-def _stored(source: _Source, size: tuple[int, int], image: Image.Image, pixels: Pixels) -> Image.Image | None:
+def _stored(source: Source, size: tuple[int, int], image: Image.Image, pixels: Pixels) -> Image.Image | None:
     """Return the copy to store, or None if the reduced picture is large enough."""
     side = source.limits.stored_side
     if not side or max(size) <= source.limits.max_side:
@@ -233,7 +184,7 @@ def _fitted(pixels: Pixels, side: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.HAMMING)
 
 
-def _decode_tiff(source: _Source) -> Decoded:
+def _decode_tiff(source: Source) -> Decoded:
     """Decode a TIFF: its picture, or all of its pages on one sheet if several show something."""
     headers_of, limits = containers.tiff_pages(source.data), source.limits
     with libtiff.used_for_all(needed=any(page.needs_libtiff for page in headers_of.values())), source.open() as image:
@@ -257,7 +208,7 @@ def _decode_tiff(source: _Source) -> Decoded:
         return Decoded(sheet, image.size, 1, profile, larger if larger.size != sheet.size else None, digest)
 
 
-def _load(source: _Source, image: Image.Image, side: int) -> Pixels:
+def _load(source: Source, image: Image.Image, side: int) -> Pixels:
     """Decode the pixels, without a copy of them where the decoder's own memory can be read."""
     if image.format in {"JPEG", "MPO"}:
         wanted = draft_size(*image.size, side)
@@ -280,7 +231,7 @@ def _pixels_of_buffer(buffer: direct_pixels.PixelBuffer) -> Pixels:
     return pixels_in(buffer.rows, buffer.mode, buffer.size, raw_mode=buffer.raw_mode, stride=buffer.stride)
 
 
-def _deep_pixels(source: _Source, image: Image.Image, samples: deep_samples.Samples) -> Pixels:
+def _deep_pixels(source: Source, image: Image.Image, samples: deep_samples.Samples) -> Pixels:
     """Return colours of 16 bits a sample, of which Pillow keeps the upper 8, with the lower 8 if those matter."""
     white = deep_samples.highest_colour(image, samples)
     if white is None:
@@ -314,19 +265,3 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - a picture with broken EXIF is still readable
         return 1
-
-
-_registering = threading.Lock()
-
-
-def _register_heic() -> None:
-    """Register HEIC with Pillow on the first HEIC file."""
-    with _registering:
-        _registered_heic()
-
-
-@cache
-def _registered_heic() -> None:
-    import pillow_heif  # noqa: PLC0415 - a missing or broken libheif must affect only HEIC files
-
-    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

@@ -134,6 +134,16 @@ def overlay(query: QueryView, stored: LocalFeatures, orientation: Matrix) -> Ali
     return _measure(query, stored, np.column_stack((linear, offset)), 0, 0)
 
 
+def align_by(query: QueryView, stored: LocalFeatures, matrix: Matrix, inliers: int, matched: int) -> Alignment | None:
+    """Align the pictures by a transform that other points than theirs showed. None if it is no view of a flat picture.
+
+    ``matrix`` is that of an ``Alignment``; ``inliers`` of ``matched`` pairs of those points agree with it.
+    """
+    if len(matrix) == 3 and not is_view(query.features, matrix):  # noqa: PLR2004 - a homography
+        return None
+    return _measure(query, stored, matrix, inliers, matched)
+
+
 def scale_to_whole(alignment: Alignment, share: float) -> Alignment:
     """Return the alignment of the whole query, given that of a region with this ``share`` of its area.
 

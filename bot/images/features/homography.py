@@ -73,6 +73,19 @@ class Coverage:
     departure: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PointTransforms:
+    """Transforms from a query to a stored picture that all agreeing points show, in units of the long sides.
+
+    ``departure``: the median error of the similarity transform (2 × 3), in pixels of the coarser of the two pictures,
+    both with a long side of 400. ``homography`` is 3 × 3.
+    """
+
+    similarity: Matrix
+    homography: Matrix
+    departure: float
+
+
 def compare_views(query: PointFeatures, stored: PointFeatures) -> ViewAgreement | None:
     """Match points and find the homography that explains most. Returns None if it explains fewer than MIN_INLIERS."""
     pairs = _match_codes(query.codes, stored.codes)
@@ -120,6 +133,27 @@ def measure_coverage(query: PointFeatures, stored: PointFeatures, agreement: Vie
         if refitted is not None and np.isfinite(refitted).all():
             matrix = np.asarray(refitted, np.float64)
     return Coverage(_cell_share(query, stored, matrix, agreeing[:, 1]), float(same.mean()), _departure(seen, kept))
+
+
+def fit_transforms(query: PointFeatures, stored: PointFeatures, agreement: ViewAgreement) -> PointTransforms | None:
+    """Fit both transforms to the points that a homography brings together. None if too few agree."""
+    near, distances = _near_pairs(query, stored, agreement.matrix, agreement)
+    same = distances < _SAME_CODE
+    pairs = _one_to_one(near[same], distances[same])
+    if len(pairs) < MIN_INLIERS:
+        return None
+    seen, kept = query.points[pairs[:, 0]], stored.points[pairs[:, 1]]
+    similar, _ = cv2.estimateAffinePartial2D(
+        seen, kept, method=cv2.RANSAC, ransacReprojThreshold=_REPROJECTION / _UNIT, maxIters=_ITERATIONS
+    )
+    oblique, _ = cv2.findHomography(seen, kept, 0)
+    if similar is None or oblique is None or not (np.isfinite(similar).all() and np.isfinite(oblique).all()):
+        return None
+    errors = np.linalg.norm(seen @ similar[:, :2].T + similar[:, 2] - kept, axis=1) * _UNIT
+    scale = max(1.0, float(np.sqrt(abs(np.linalg.det(similar[:, :2])))))
+    return PointTransforms(
+        np.asarray(similar, np.float64), np.asarray(oblique, np.float64), float(np.median(errors)) / scale
+    )
 
 
 def _match_codes(query: npt.NDArray[np.uint8], stored: npt.NDArray[np.uint8]) -> Rows:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.errors import BotError
 from bot.domain.identifiers import DatabaseKey
-from bot.services.images.addition import AddService, NewImage
+from bot.services.images.addition import AddService
+from bot.services.images.new_image import NewImage
 from bot.storage.ports.storage import Storage
 
 

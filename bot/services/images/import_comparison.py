@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,14 @@ from bot.services.imports.report import Outcome
 from bot.storage.ports.catalogue import Catalogue
 
 _SHOWN = 60
+
+SeenImages = Callable[[Sequence[ImageRecord]], Awaitable[Sequence[ImageRecord]]]
+"""Returns those images that the author of an import may see, with only what they may see of them."""
+
+
+async def everything(records: Sequence[ImageRecord]) -> Sequence[ImageRecord]:
+    """Return all images: the operator sees them."""
+    return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +106,48 @@ class ImportComparison:
         records = await self._catalogue.images_of_sources(key, compared) if compared else {}
         return {digest: records.get(digest) for digest in found}
 
-    async def decide(self, record: ImageRecord | None, file: ImportFile, *, update: bool) -> Decision:
-        """Return how a file differs from its image, which is changed with ``update``.
+    async def decide(
+        self, record: ImageRecord | None, file: ImportFile, *, update: bool, seen: SeenImages = everything
+    ) -> Decision:
+        """Return how a file differs from what its author sees of its image, which is changed with ``update``.
 
         An empty cell says nothing: it removes no id and no note.
         """
-        if record is None:
+        compared = None if record is None else await _compared(record, file, seen)
+        if compared is None:
             return Decision(Outcome.SAME, "The database has this picture.")
-        entity = file.entity if file.is_named and not record.entity.is_same(file.entity) else None
-        imported = list(filter(file.is_from, record.origins)) or list(record.origins)
-        note = file.note if file.note and all(origin.note != file.note for origin in imported) else None
+        named, noted = compared
+        entity = file.entity if file.is_named and not named.entity.is_same(file.entity) else None
+        note = file.note if file.note and all(origin.note != file.note for origin in noted.origins) else None
         if entity is None and note is None:
-            return Decision(Outcome.SAME, "The database has this picture.", record.entity)
-        seen = record.seen_through(imported)
+            return Decision(Outcome.SAME, "The database has this picture.", named.entity)
         changes = [
             f"{what} “{_short(before)}” → “{_short(after)}”"
-            for what, before, after in (("id", record.entity, entity), ("note", seen.note, note))
+            for what, before, after in (("id", named.entity, entity), ("note", noted.note, note))
             if after is not None
         ]
         if update:
-            await self._apply(seen, entity, note)
-        return Decision(Outcome.CHANGED, "; ".join(changes), entity or record.entity)
+            assert self._corrections is not None, "an update needs the service that corrects images"
+            if note is not None:
+                await self._corrections.set_note([noted], note)
+            if entity is not None:
+                await self._corrections.rename(named.database, [named], entity)
+        return Decision(Outcome.CHANGED, "; ".join(changes), entity or named.entity)
 
-    async def _apply(self, record: ImageRecord, entity: EntityId | None, note: Note | None) -> None:
-        assert self._corrections is not None, "an update needs the service that corrects images"
-        if note is not None:
-            await self._corrections.set_note([record], note)
-        if entity is not None:
-            await self._corrections.rename(record.database, [record], entity)
+
+async def _compared(record: ImageRecord, file: ImportFile, seen: SeenImages) -> tuple[ImageRecord, ImageRecord] | None:
+    """Return the image with the id, and with the notes, that a row is compared with.
+
+    The operator's table corrects the id that the image has, and the notes of the operator's origins. A table in Slack
+    corrects what its author sees. The message itself is an origin by now, and says what the row says.
+    """
+    if file.slack is None:
+        return record, record.seen_through(list(filter(file.is_from, record.origins)) or record.origins)
+    visible = next(iter(await seen([record])), None)
+    if visible is None:
+        return None
+    visible = visible.seen_through([one for one in visible.origins if not file.is_from(one)] or visible.origins)
+    return visible, visible
 
 
 def _short(text: str) -> str:

@@ -175,7 +175,7 @@ def sources_at(
 ) -> PictureFolder | PictureTable:
     """Return the sources at a path. A table is read at once, so that nothing is imported of one that is refused.
 
-    Raises InvalidInput for a path that is neither a folder nor a table, and for a table that can't be read surely.
+    Raises InvalidInput for a path that is neither a folder nor a table, and for a table that can't be read reliably.
     """
     if path.is_dir():
         return PictureFolder(path)

@@ -17,12 +17,20 @@ from bot.domain.identifiers import DatabaseKey, EntityId, Note
 from bot.domain.pictures import Picture
 from bot.images.memory import expect_bytes
 from bot.services.databases import find_database
-from bot.services.images.addition import AddService, Confirm, NewImage, always
+from bot.services.images.addition import AddService, Confirm, always
 from bot.services.images.corrections import CorrectionService
 from bot.services.images.exported_origins import read_exported
 from bot.services.images.file_names import OWN_ID
-from bot.services.images.import_comparison import Claims, Decision, ImportComparison, ImportFile
+from bot.services.images.import_comparison import (
+    Claims,
+    Decision,
+    ImportComparison,
+    ImportFile,
+    SeenImages,
+    everything,
+)
 from bot.services.images.import_sources import ImportSource
+from bot.services.images.new_image import NewImage
 from bot.services.imports.batches import Batches
 from bot.services.imports.report import FileOutcome, ImportReport, Outcome
 from bot.storage.ports.catalogue import Catalogue
@@ -45,6 +53,7 @@ class ImportOptions:
     ``update``: change images that the database has with another id or note than the table. ``dry_run``: only say what
     an import would do. ``is_new_database``: the database of a dry run doesn't exist yet. ``keep_outcomes``: keep what
     became of each file. ``confirm`` runs last in the transaction of each batch; what it raises undoes the batch.
+    Tables from Slack are compared with what is ``seen``.
     """
 
     update: bool = False
@@ -52,6 +61,7 @@ class ImportOptions:
     is_new_database: bool = False
     keep_outcomes: bool = False
     confirm: Confirm = always
+    seen: SeenImages = everything
 
 
 _PLAIN = ImportOptions()
@@ -192,7 +202,8 @@ class ImportService:
         refused = claims.refuse(record.digest, file) if record is not None else ""
         if refused:
             return Decision(Outcome.REFUSED, refused)
-        decision = await self._comparison.decide(record, file, update=options.update and not options.dry_run)
+        update = options.update and not options.dry_run
+        decision = await self._comparison.decide(record, file, update=update, seen=options.seen)
         if record is not None and decision.outcome is Outcome.SAME and file.slack and file.is_from(record.first):
             # An earlier attempt, before a crash, added it from the same message.
             return claims.plan(record.digest, file)

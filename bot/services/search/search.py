@@ -114,11 +114,15 @@ class _Query:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Visible images with their records, best first, and the hidden ones with at least the minimum score."""
+    """Visible images with their records, best first, and the hidden ones with at least the minimum score.
+
+    ``visible`` are those that the readers may see for sure. The others are too weak to be shown, and only counted.
+    """
 
     answer: CachedMatches
     matches: Sequence[Match]
     records: Mapping[DataId, ImageRecord]
+    visible: frozenset[DataId]
     hidden: Sequence[Match] = ()
 
     def images(self) -> list[FoundImage]:
@@ -211,13 +215,9 @@ class SearchService:
             query = replace(query, images=min(query.images * DEEPER, self._most))
             found = await self._found(query, readers)
         if query.text is not None:
-            found = replace(found, matches=await self._texts.rank(query.info.key, query.text, found.matches))
+            found = replace(found, matches=await self._by_text(query.info.key, query.text, found))
         minimum, images = query.minimum, found.images()
-        if query.by_entity:
-            credited = {match.data_id for match in query.close(found.matches)}
-            grouped = group_by_entity(images, minimum, credited)
-        else:
-            grouped = each_image(images, minimum)
+        grouped = group_by_entity(images, minimum, found.visible) if query.by_entity else each_image(images, minimum)
         weaker, caveats = grouped.weaker, found.answer.matches.caveats
         return SearchResult(
             query.info,
@@ -232,6 +232,13 @@ class SearchService:
             cause=found.answer.matches.cause,
         )
 
+    async def _by_text(self, key: DatabaseKey, text: PictureText, found: _Found) -> list[Match]:
+        """Return the matches in the order that their texts suggest. The text of no hidden image lifts it or another."""
+        visible = [match for match in found.matches if match.data_id in found.visible]
+        others = [match for match in found.matches if match.data_id not in found.visible]
+        ranked = await self._texts.rank(key, text, visible)
+        return sorted([*ranked, *others], key=lambda match: -match.score)
+
     def _needs_more(self, query: _Query, found: _Found) -> bool:
         """Return whether further images may be of further entities with at least the minimum score."""
         matches = found.matches
@@ -243,7 +250,8 @@ class SearchService:
 
     async def _found(self, query: _Query, readers: Readers | None) -> _Found:
         answer = await self._matches(query)
-        found = _Found(answer, answer.matches, await self._records(query.info.key, answer.matches))
+        close = frozenset(match.data_id for match in query.close(answer.matches))
+        found = _Found(answer, answer.matches, await self._records(query.info.key, answer.matches), close)
         return found if readers is None else await self._only_visible(query, found, readers)
 
     async def _only_visible(self, query: _Query, found: _Found, readers: Readers) -> _Found:
@@ -266,13 +274,15 @@ class SearchService:
             all_examined = len(matches) < min(asked, EXAMINED)
             if all_examined or not (above or (passed and is_first)) or len(excluded) > MAX_HIDDEN:
                 kept = [match for match in matches if match.data_id not in excluded]
-                return _Found(found.answer, kept[: query.images], {**records, **shown}, hidden)
+                return _Found(found.answer, kept[: query.images], {**records, **shown}, frozenset(shown), hidden)
             if is_first:
                 excluded |= await readers.hidden(query.info.key)
             # Not cached: what is hidden differs between readers.
             asked = min(max(query.images, asked * DEEPER), self._most)
             deeper = await self._search(query, asked, frozenset(excluded))
-            found = _Found(CachedMatches(deeper), deeper, await self._records(query.info.key, deeper))
+            found = replace(
+                found, answer=CachedMatches(deeper), matches=deeper, records=await self._records(query.info.key, deeper)
+            )
 
     async def _records(self, key: DatabaseKey, found: Matches) -> Mapping[DataId, ImageRecord]:
         # Always read the records from the catalogue: privacy depends on them, so they must not come from the cache.

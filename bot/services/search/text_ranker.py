@@ -62,7 +62,8 @@ class StoredTextRanker:
 
     async def text_of(self, key: DatabaseKey, picture: Picture) -> PictureText | None:
         """Return the query's text if it was read lately, or for an image of the database."""
-        text = self._queries.known(picture.digest) or await self._texts.of_picture(key, picture.digest)
+        # The image's own text comes first: another reading of the same picture could seem to differ.
+        text = await self._texts.of_picture(key, picture.digest) or self._queries.known(picture.digest)
         return text if text is not None and text.lines else None
 
     async def needs_text(self, key: DatabaseKey, picture: Picture) -> bool:

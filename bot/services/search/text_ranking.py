@@ -28,9 +28,12 @@ MAX_SCORE = 8.94
 SAME_ITEM_SCORE = 8.0
 """Least score of the same item."""
 
-SAME_ITEM_SIMILARITY, SAME_ITEM_LEAD, SAME_ITEM_WORDS, SAME_ITEM_COVERAGE = 0.6, 1.15, 2, 0.4
+SAME_ITEM_SIMILARITY, SAME_ITEM_LEAD, SAME_ITEM_WORDS, SAME_ITEM_COVERAGE = 0.75, 1.15, 2, 0.85
 """What proves the same item: the similarity of the texts, how much it exceeds that of every other item, the words that
-agree, and the share of the stored text that the query has."""
+agree, and the share of the stored text that the query has. A pack of another flavour has most of the words too."""
+
+WEAK_ITEM_SCORE, WEAK_ITEM_SIMILARITY = 8.65, 0.55
+"""Score below which points leave the same item in doubt, and the similarity of the texts that it then needs."""
 
 MIN_WORD = 2
 """Characters of a word that is compared. Single letters are mostly misread textures."""
@@ -143,7 +146,10 @@ def rank(
         _scored(query, match, texts[match.data_id], evidence[match.data_id]) if match.data_id in evidence else match
         for match in matches
     ]
-    judged = [_judged(match, scored, evidence) if match.data_id in evidence else match for match in scored]
+    judged = [
+        _judged(match, before, scored, evidence) if match.data_id in evidence else match
+        for match, before in zip(scored, matches, strict=True)
+    ]
     # The sort is stable, so matches without texts keep their order.
     return sorted(_without_rivals(judged, scored), key=lambda match: -match.score)
 
@@ -173,16 +179,28 @@ def _scored(query: ComparedText, match: Match, stored: ComparedText, evidence: T
     return replace(match, score=min(match.score, MAX_SCORE), verdict=Verdict.SIMILAR, edits=(), text=found)
 
 
-def _judged(match: Match, scored: Sequence[Match], evidence: Mapping[DataId, TextEvidence]) -> Match:
-    """Call the best match the same item, if its text proves that. Other pictures of its entity don't compete."""
+def _judged(
+    match: Match,
+    before: Match,
+    scored: Sequence[Match],
+    evidence: Mapping[DataId, TextEvidence],
+) -> Match:
+    """Call the best match the same item, if its text proves that. Other pictures of its entity don't compete.
+
+    ``before`` is the match without text. If its points left it in doubt, words that hardly agree take the verdict back.
+    """
     if match.verdict.is_copy or (match.text is not None and match.text.contradicts):
         return match
+    similarity = evidence[match.data_id].similarity
+    is_weak = before.score < WEAK_ITEM_SCORE and similarity < WEAK_ITEM_SIMILARITY
+    if before.verdict is Verdict.SAME_ITEM and is_weak:
+        return replace(match, verdict=Verdict.SIMILAR)
     rivals = [one for one in scored if one.entity != match.entity and not one.verdict.is_copy]
-    similarity = max((evidence[one.data_id].similarity for one in rivals if one.data_id in evidence), default=0.0)
+    most = max((evidence[one.data_id].similarity for one in rivals if one.data_id in evidence), default=0.0)
     # A rival with as many words may have been misread.
     agreeing = match.text.agreeing if match.text else 0
     is_best = all(match.score >= one.score and (one.text is None or agreeing > one.text.agreeing) for one in rivals)
-    if not (is_best and evidence[match.data_id].proves_same_item(similarity)):
+    if not (is_best and evidence[match.data_id].proves_same_item(most)):
         return match
     return replace(match, score=max(match.score, SAME_ITEM_SCORE), verdict=Verdict.SAME_ITEM)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.channels import ChannelKind, VisibleOrigins
-from bot.domain.errors import DatabaseExists, UnknownDatabase
+from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import Page, PageRequest
 from bot.storage.catalogue.deleted_databases import delete_database
@@ -22,10 +22,17 @@ from bot.storage.catalogue.image_changes import (
     rename_images,
     set_note,
 )
-from bot.storage.catalogue.marks import check_unchanged, images_until, mark_of
-from bot.storage.catalogue.origins import find_records, has_operator_origin, images_in_scope, read_records
+from bot.storage.catalogue.marks import check_unchanged, ids_until, mark_of
+from bot.storage.catalogue.origins import (
+    find_records,
+    has_operator_origin,
+    images_in_scope,
+    read_records,
+    records_of_entity,
+    records_with,
+)
 from bot.storage.catalogue.ownership import forget_slack, move_database, return_to_operator
-from bot.storage.catalogue.rows import database_id_of, database_infos, find_database
+from bot.storage.catalogue.rows import create_database, database_id_of, database_infos, find_entities
 from bot.storage.catalogue.visibility import (
     count_hidden,
     has_prefix_seen,
@@ -35,10 +42,8 @@ from bot.storage.catalogue.visibility import (
 )
 from bot.storage.catalogue.workspaces import read_connected, read_workspaces, read_workspaces_of, record_workspace
 from bot.storage.sql.database import Database
-from bot.storage.sql.dialect import in_batches
-from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
-from bot.storage.sql.schema.tables import databases, image_origins, images, workspaces
+from bot.storage.sql.schema.tables import databases, images, workspaces
 
 
 class SqlCatalogue:
@@ -50,15 +55,7 @@ class SqlCatalogue:
 
     async def create_database(self, key: DatabaseKey, created_by: str = "") -> None:
         """Create a database. Raises DatabaseExists."""
-
-        def work(connection: Connection) -> None:
-            take_advisory_locks(connection, "databases", [f"{key.workspace} {key.name}"])
-            if find_database(connection, key) is not None:
-                raise DatabaseExists(key.name)
-            values = {"workspace": key.workspace, "name": str(key.name), "created_by": created_by, "revision": 0}
-            connection.execute(insert(databases).values(**values, created_at=self._clock()))
-
-        await self._database.write(work)
+        await self._database.write(lambda connection: create_database(connection, key, created_by, self._clock()))
 
     async def delete_database(self, key: DatabaseKey, mark: str = "") -> None:
         """Delete a database and the records of its images. Large ones are hidden, and deleted by ``purge_some``.
@@ -79,14 +76,7 @@ class SqlCatalogue:
 
     async def ids_of_entity(self, key: DatabaseKey, entity: EntityId, limit: int, mark: str = "") -> tuple[DataId, ...]:
         """Return the data ids of up to ``limit`` images of an entity, oldest first, up to a mark."""
-
-        def work(connection: Connection) -> tuple[DataId, ...]:
-            database_id = database_id_of(connection, key)
-            wanted = images_until(database_id, mark) & (images.c.entity_key == entity.key)
-            query = select(images.c.data_id).where(wanted).order_by(images.c.id).limit(limit)
-            return tuple(DataId(data_id) for data_id in connection.execute(query).scalars())
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: ids_until(connection, key, entity, limit, mark))
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """Return the workspace's databases with their sizes, by name."""
@@ -199,17 +189,7 @@ class SqlCatalogue:
         self, key: DatabaseKey, column: ColumnElement[str], digests: Iterable[str], *further: ColumnElement[bool]
     ) -> dict[str, EntityId]:
         wanted = list(digests)
-
-        def work(connection: Connection) -> dict[str, EntityId]:
-            in_database = images.c.database_id == database_id_of(connection, key)
-            found = select(column, images.c.entity).where(in_database, *further)
-            return {
-                digest: EntityId(entity)
-                for some in in_batches(wanted)
-                for digest, entity in connection.execute(found.where(column.in_(some)))
-            }
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: find_entities(connection, key, column, wanted, *further))
 
     async def records(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, ImageRecord]:
         """Return the records of these images. Unknown ids are left out."""
@@ -217,16 +197,7 @@ class SqlCatalogue:
 
     async def _records(self, key: DatabaseKey, column: ColumnElement[str], values: Iterable[str]) -> list[ImageRecord]:
         wanted = list(values)
-
-        def work(connection: Connection) -> list[ImageRecord]:
-            in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
-            found: list[ImageRecord] = []
-            for some in in_batches(wanted):
-                rows = connection.execute(in_database.where(column.in_(some))).all()
-                found += read_records(connection, key, rows)
-            return found
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: records_with(connection, key, column, wanted))
 
     async def origin_channels(self, key: DatabaseKey) -> tuple[tuple[str, ChannelKind], ...]:
         """Return the conversations that a database's images came from at some time, with the kinds they had."""
@@ -299,29 +270,16 @@ class SqlCatalogue:
 
     async def with_digest(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
         """Return the image with exactly these pixels."""
-
-        def work(connection: Connection) -> ImageRecord | None:
-            in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
-            rows = connection.execute(in_database.where(images.c.digest == digest)).all()
-            return next(iter(read_records(connection, key, rows)), None)
-
-        return await self._database.read(work)
+        return next(iter(await self._records(key, images.c.digest, [digest])), None)
 
     async def of_entity(self, key: DatabaseKey, entity: EntityId, *, or_given: bool = False) -> tuple[ImageRecord, ...]:
         """Return the images of an entity, oldest first.
 
         With ``or_given``, also those that were given it at one of their origins.
         """
-
-        def work(connection: Connection) -> tuple[ImageRecord, ...]:
-            in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
-            given = select(image_origins.c.image_id).where(image_origins.c.entity_key == entity.key)
-            has_it = images.c.entity_key == entity.key
-            of_entity = in_database.where(or_(has_it, images.c.id.in_(given)) if or_given else has_it)
-            rows = connection.execute(of_entity.order_by(images.c.created_at, images.c.id)).all()
-            return read_records(connection, key, rows)
-
-        return await self._database.read(work)
+        return await self._database.read(
+            lambda connection: records_of_entity(connection, key, entity, or_given=or_given)
+        )
 
     async def holds(self, workspace: WorkspaceId, digest: str) -> bool:
         """Return whether any database of the workspace has the picture."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from bot.domain.errors import ChangedSince
-from bot.domain.identifiers import DatabaseKey
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
+from bot.storage.catalogue.rows import database_id_of
 from bot.storage.sql.schema.tables import images
 
 
@@ -23,6 +24,13 @@ def images_until(database_id: int, mark: str) -> ColumnElement[bool]:
     marked_id, newest = _parsed(mark)
     # A database that was created again under the same name had none of its images at that time.
     return in_database & (images.c.id <= (newest if marked_id == database_id else 0))
+
+
+def ids_until(connection: Connection, key: DatabaseKey, entity: EntityId, limit: int, mark: str) -> tuple[DataId, ...]:
+    """Return the data ids of up to ``limit`` images that an entity had at a mark, oldest first."""
+    wanted = images_until(database_id_of(connection, key), mark) & (images.c.entity_key == entity.key)
+    query = select(images.c.data_id).where(wanted).order_by(images.c.id).limit(limit)
+    return tuple(DataId(data_id) for data_id in connection.execute(query).scalars())
 
 
 def check_unchanged(connection: Connection, key: DatabaseKey, database_id: int, mark: str) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from bot.domain.catalogue import OPERATOR_SOURCES, ImageRecord, Origin, OriginScope, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
-from bot.storage.catalogue.rows import record_of
+from bot.storage.catalogue.rows import database_id_of, record_of
 from bot.storage.removals.tombstones import is_tombstone
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import databases, image_origins, images
@@ -68,6 +68,28 @@ def find_records(connection: Connection, query: Select[Any]) -> tuple[ImageRecor
     return tuple(
         record_of(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row, origins[row.id]) for row in rows
     )
+
+
+def records_with(
+    connection: Connection, key: DatabaseKey, column: ColumnElement[str], values: Sequence[str]
+) -> list[ImageRecord]:
+    """Return the records of a database's images that have one of the values in a column."""
+    in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
+    found: list[ImageRecord] = []
+    for some in in_batches(values):
+        found += read_records(connection, key, connection.execute(in_database.where(column.in_(some))).all())
+    return found
+
+
+def records_of_entity(
+    connection: Connection, key: DatabaseKey, entity: EntityId, *, or_given: bool
+) -> tuple[ImageRecord, ...]:
+    """Return the records of an entity's images, oldest first; with ``or_given``, also of those once given it."""
+    in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
+    given = select(_columns.image_id).where(_columns.entity_key == entity.key)
+    has_it = images.c.entity_key == entity.key
+    of_entity = in_database.where(or_(has_it, images.c.id.in_(given)) if or_given else has_it)
+    return read_records(connection, key, connection.execute(of_entity.order_by(images.c.created_at, images.c.id)).all())
 
 
 def images_in_scope(scope: OriginScope) -> Select[Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, insert, select, update
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin
-from bot.domain.errors import UnknownDatabase
+from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.storage.sql.dialect import in_batches
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import databases, embedded_databases, hosted_databases, images
 
 # Every add runs it. Built once, it costs little more than the work of the driver.
@@ -35,6 +38,15 @@ _LOCKED_IN_BACK_ENDS = tuple(
 def find_database(connection: Connection, key: DatabaseKey) -> int | None:
     """Return the row id of a database; None if there is no such database."""
     return connection.execute(_DATABASE_ID, {"of": key.workspace, "called": str(key.name)}).scalar()
+
+
+def create_database(connection: Connection, key: DatabaseKey, created_by: str, now: datetime) -> None:
+    """Add the row of a database. Raises DatabaseExists."""
+    take_advisory_locks(connection, "databases", [f"{key.workspace} {key.name}"])
+    if find_database(connection, key) is not None:
+        raise DatabaseExists(key.name)
+    values = {"workspace": key.workspace, "name": str(key.name), "created_by": created_by, "revision": 0}
+    connection.execute(insert(databases).values(**values, created_at=now))
 
 
 def database_id_of(
@@ -87,6 +99,23 @@ def database_infos(connection: Connection, wanted: ColumnElement[bool]) -> Itera
     for row in sorted(rows, key=lambda row: str(row.name)):
         key = DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name))
         yield DatabaseInfo(key, row.size, row.created_at, row.created_by, row.revision, row.hints_at_hidden)
+
+
+def find_entities(
+    connection: Connection,
+    key: DatabaseKey,
+    column: ColumnElement[str],
+    values: Sequence[str],
+    *conditions: ColumnElement[bool],
+) -> dict[str, EntityId]:
+    """Return the entities of a database's images that have one of the values in a column, by that value."""
+    in_database = images.c.database_id == database_id_of(connection, key)
+    found = select(column, images.c.entity).where(in_database, *conditions)
+    return {
+        value: EntityId(entity)
+        for some in in_batches(values)
+        for value, entity in connection.execute(found.where(column.in_(some)))
+    }
 
 
 def columns_of(record: ImageRecord) -> dict[str, Any]:

@@ -9,26 +9,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 
 from bot.domain.catalogue import NewHostedImage
-from bot.domain.errors import AlreadyAdded, BackendTimeout, DatabaseExists
+from bot.domain.errors import DatabaseExists
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
+from bot.storage.hosted import adds
 from bot.storage.hosted.deleted_databases import delete_database
 from bot.storage.hosted.rows import (
     IS_CONFIRMED,
     IS_UNSETTLED,
     AddState,
     HostedLocation,
-    columns_of,
     find_hosted_database,
     hosted_database_of,
     image_of,
     is_abandoned,
     is_in,
     listed,
-    new_add_columns,
     queue_deletions,
     rename_confirmed,
 )
@@ -98,47 +97,18 @@ class SqlLedger:
         which the caller takes over, or its deletion was pending, which is cancelled. Raises AlreadyAdded if the image
         is confirmed.
         """
-
-        def work(connection: Connection) -> bool:
-            location = hosted_database_of(connection, key, key_share_lock=True)
-            values = columns_of(image) | new_add_columns(self._clock())
-            # A pending deletion of the earlier image would delete the new one.
-            deletion = (_deletions.upstream == location.upstream) & (
-                _deletions.entity == location.prefix + image.data_id
-            )
-            deleted = connection.execute(delete(hosted_deletions).where(deletion)).rowcount > 0
-            named = is_in(location) & (_images.data_id == image.data_id)
-            there = connection.execute(select(hosted_images).where(named).with_for_update()).first()
-            if there is None:
-                connection.execute(insert(hosted_images).values(database_id=location.id, **values))
-            elif there.state == AddState.CONFIRMED:
-                raise AlreadyAdded(key.name, there.entity)
-            else:
-                connection.execute(update(hosted_images).where(_images.id == there.id).values(**values))
-            return there is None and not deleted
-
-        return await self._database.write_separately(work)
+        return await self._database.write_separately(
+            lambda connection: adds.begin_add(connection, key, image, self._clock())
+        )
 
     async def take_over_add(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
         """Take over an abandoned add of an image with these pixels. Commits immediately, even inside a unit.
 
         The add is doubtful, or its process has died. It gets the new entity and note. Return None if there is none.
         """
-
-        def work(connection: Connection) -> DataId | None:
-            now = self._clock()
-            same = is_in(hosted_database_of(connection, key, key_share_lock=True)) & (_images.digest == digest)
-            abandoned = select(_images.id, _images.data_id).where(same, is_abandoned(now)).order_by(_images.id).limit(1)
-            # Concurrent callers take over different adds.
-            row = connection.execute(abandoned.with_for_update(skip_locked=True)).first()
-            if row is None:
-                return None
-            ours = update(hosted_images).where(_images.id == row.id)
-            named = {"entity": str(entity), "entity_key": entity.key, "note": str(note)}
-            connection.execute(ours.values(**named, **new_add_columns(now)))
-            return DataId(row.data_id)
-
-        return await self._database.write_separately(work)
+        return await self._database.write_separately(
+            lambda connection: adds.take_over_add(connection, key, digest, entity, note, now=self._clock())
+        )
 
     async def confirm_add(self, key: DatabaseKey, data_id: DataId) -> None:
         """Record that the service has the image. Searches find it once the unit commits.
@@ -147,50 +117,27 @@ class SqlLedger:
         its end) if the add took so long that it was taken back.
         """
 
-        def work(connection: Connection) -> None:
-            named = is_in(hosted_database_of(connection, key, key_share_lock=True)) & (_images.data_id == data_id)
-            confirmed = update(hosted_images).where(named).values(state=AddState.CONFIRMED)
-            if not connection.execute(confirmed).rowcount:
-                raise BackendTimeout(f"the add of image {data_id} took so long that it was taken back")
+        async def take_back() -> None:
+            await self._database.write_separately(
+                lambda connection: adds.take_back(connection, key, data_id, self._clock())
+            )
 
-        await self._database.after_rollback(lambda: self._take_back(key, data_id))
-        await self._database.defer(work)
-
-    async def _take_back(self, key: DatabaseKey, data_id: DataId) -> None:
-        def work(connection: Connection) -> None:
-            if location := find_hosted_database(connection, key, key_share_lock=True):
-                the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
-                # The service has the image, so it can be deleted at once.
-                connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
-                queue_deletions(connection, the_add, self._clock())
-
-        await self._database.write_separately(work)
+        await self._database.after_rollback(take_back)
+        await self._database.defer(lambda connection: adds.confirm_add(connection, key, data_id))
 
     async def mark_doubtful(self, key: DatabaseKey, data_id: DataId) -> None:
         """Record that the service may or may not have the image. Commits immediately, even inside a unit.
 
         Does nothing if the add is confirmed, or deleted with its database.
         """
-
-        def work(connection: Connection) -> None:
-            if location := find_hosted_database(connection, key, key_share_lock=True):
-                the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
-                connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
-
-        await self._database.write_separately(work)
+        await self._database.write_separately(lambda connection: adds.mark_doubtful(connection, key, data_id))
 
     async def abandon_add(self, key: DatabaseKey, data_id: DataId) -> None:
         """Delete an add, because the service certainly doesn't have the image. Commits immediately, even inside a unit.
 
         A confirmed add stays.
         """
-
-        def work(connection: Connection) -> None:
-            if location := find_hosted_database(connection, key, key_share_lock=True):
-                the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
-                connection.execute(delete(hosted_images).where(the_add))
-
-        await self._database.write_separately(work)
+        await self._database.write_separately(lambda connection: adds.abandon_add(connection, key, data_id))
 
     async def images(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, NewHostedImage]:
         """Return those of the images that are confirmed. Reads committed data only."""

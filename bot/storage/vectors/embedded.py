@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, bindparam, delete, exists, func, insert, select, update
 
 from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
@@ -120,19 +120,16 @@ class SqlVectorRows(SqlReindexRows):
 
     def models(self) -> list[tuple[DatabaseKey, str]]:
         """Return each database that has vectors and the id of their model, by workspace and name."""
-        query = select(_databases.workspace, _databases.name, _databases.model_id).where(
-            _databases.model_id.is_not(None), ~is_tombstone(embedded_databases)
-        )
-        rows = self._connection.execute(query.order_by(_databases.workspace, _databases.name))
-        return [(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row.model_id) for row in rows]
+        return [(key, model_id) for key, model_id in self._of_databases(_databases.model_id) if model_id is not None]
 
     def calibrations(self) -> list[tuple[DatabaseKey, str | None]]:
         """Return each database and its stored calibration, by workspace and name."""
-        query = select(_databases.workspace, _databases.name, _databases.calibration).where(
-            ~is_tombstone(embedded_databases)
-        )
+        return self._of_databases(_databases.calibration)
+
+    def _of_databases(self, column: ColumnElement[str | None]) -> list[tuple[DatabaseKey, str | None]]:
+        query = select(_databases.workspace, _databases.name, column).where(~is_tombstone(embedded_databases))
         rows = self._connection.execute(query.order_by(_databases.workspace, _databases.name))
-        return [(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row.calibration) for row in rows]
+        return [(DatabaseKey(WorkspaceId(workspace), DatabaseName(name)), value) for workspace, name, value in rows]
 
     def delete(self, database_id: int) -> None:
         """Delete a database. Rows of a large one are deleted later, in batches, and nobody sees them any more."""

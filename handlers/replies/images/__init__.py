@@ -1,1 +1,1 @@
-"""Replies to requests about single images: corrections, exports and parts."""
+"""Replies to requests about single images: corrections, deletions, exports and parts."""

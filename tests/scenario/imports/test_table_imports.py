@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.channels import ChannelMode
 from bot.services.images.addition import AddService
 from bot.services.imports import archive
 from handlers.jobs import table_imports
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE
-from tests.scenario.support.shares import images_in, reply, retry_at_once, running, settled
+from tests.scenario.support.shares import images_in, reply, retry_at_once, running, settled, watch
 
 DIRECT = "D0BOT"
 
@@ -163,3 +164,27 @@ async def test_update_needs_permission_and_changes_what_differs(slack: FakeSlack
     await reply(slack, shared)
     await settled(slack, app)
     assert [str(record.entity) for record in await images_in(app)] == ["VLV-1"]
+
+
+@pytest.mark.parametrize("entity", ["secret_valve", "VLV-1"])
+async def test_import_tells_nothing_of_an_image_that_its_author_cannot_see(
+    slack: FakeSlack, start: Start, entity: str
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    slack.add_channel("C0THERE", "secrets", kind="private", members=["U0INSIDER"])
+    await watch(app, ChannelMode.COLLECT, "parts", channel="C0THERE")
+    hidden = slack.host(VALVE, f"{entity}.png")
+    await slack.wait_for_reaction(await slack.upload(hidden, channel="C0THERE", user="U0INSIDER"))
+    slack.add_person("U0ADMIN", is_admin=True)
+    files = [
+        slack.host(b"File,SKU,Note\nvalve.png,VLV-1,brass\n", name="parts.csv"),
+        slack.host(ZIP, name="photos.zip"),
+    ]
+    shared = await slack.upload(*files, mention=True, text="update", user="U0ADMIN")
+    await reply(slack, shared)
+    await settled(slack, app)
+    assert "into `parts`: 1 already there." in slack.replies(shared.ts)[0].everything
+    [image] = await images_in(app)
+    assert image.first.entity == entity
+    assert image.first.note == ""

@@ -91,7 +91,7 @@ def test_killed_import_resumes(tmp_path: Path, folder: Path) -> None:
     report = json.loads(out)
     assert (code, report["skipped"], report["added"]) == (0, left, PICTURES - left)
     code, out, _ = _vsearch(tmp_path, "search", str(folder / "007.jpg"), "--json")
-    assert json.loads(out)["matches"][0]["entity"] == "007"
+    assert json.loads(out)["matches"][0]["entity"] == "in/007"
 
 
 def test_bot_without_credentials_says_what_to_set(tmp_path: Path) -> None:

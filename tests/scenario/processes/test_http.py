@@ -102,7 +102,13 @@ async def test_port_in_socket_mode_serves_all_but_slacks_routes(slack: FakeSlack
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     data_dir = tmp_path / "data"
-    own = {"VSEARCH_DATA_DIR": str(data_dir), "HOST": "127.0.0.1", "PORT": f"{port}", "PUBLIC_BASE_URL": url}
+    own = {
+        "VSEARCH_DATA_DIR": str(data_dir),
+        "HOST": "127.0.0.1",
+        "PORT": f"{port}",
+        "PUBLIC_BASE_URL": url,
+        "VSEARCH_READ_TEXT": "off",
+    }
     settings: Mapping[str, str] = {**slack.environment, **own}
     async with web_bot(slack, data_dir) as first:
         await stock(first.app, slack.state.team, "parts", valve_0042=VALVE)

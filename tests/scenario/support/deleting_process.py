@@ -19,8 +19,9 @@ from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.errors import AlreadyAdded, DatabaseExists, UnknownDatabase, UnknownEntity
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.services.databases import DatabaseService
-from bot.services.images.addition import AddService, NewImage
+from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
+from bot.services.images.new_image import NewImage
 from bot.services.maintenance.removal import RemovalService
 from bot.services.maintenance.removal_worker import RemovalWorker, sweep_pictures
 from bot.storage.pictures.file_store import FilePictures

@@ -47,7 +47,7 @@ def test_photos_of_one_id_are_one_match(stocked: Vsearch, pictures: Path) -> Non
     assert (best["entity"], best["file"], best["photos"]) == ("pump", "pump.jpg", 3)
     assert {image["file"] for image in best["further_images"]} == {"side_7.jpg", "side_8.jpg"}
     assert all(image["score"] <= best["score"] and image["data_id"] for image in best["further_images"])
-    assert sorted(match["entity"] for match in document["matches"]) == ["hose", "pump", "valve_42"]
+    assert sorted(match["entity"] for match in document["matches"]) == ["Valve 42", "hose", "pump"]
     listed = stocked("search", pictures / "pump.jpg", "--min", "0", "--top", "1").out
     assert "Photos" in listed
     assert "hose" not in listed

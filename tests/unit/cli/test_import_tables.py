@@ -79,6 +79,15 @@ def test_corrected_rows_are_named_and_applied_with_update(vsearch: Vsearch, pict
     assert imported(vsearch, corrected).out == "Added 0 images to “parts”, 3 already there.\n"
 
 
+def test_update_corrects_an_image_that_came_from_elsewhere(vsearch: Vsearch, pictures: Path) -> None:
+    vsearch("db", "create", "parts")
+    vsearch("add", pictures / "pump.jpg", "--in", "parts", "--id", "old")
+    assert list(content(vsearch)) == ["old"]
+    corrected = table(pictures, "file,entity,note\npump.jpg,P-1/A,\n")
+    assert imported(vsearch, corrected, "--update", "--json").document["updated"] == 1
+    assert list(content(vsearch)) == ["P-1/A"]
+
+
 def test_dry_run_says_what_an_import_would_do(vsearch: Vsearch, pictures: Path, tmp_path: Path) -> None:
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     (pictures / "twin.jpg").write_bytes((pictures / "hose.jpg").read_bytes())

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.reply import Reply, notice, section, with_marker
 from bot.domain.errors import RetryLater
 from handlers.replies import delivery
-from handlers.replies.delivery import DeliveryUnknown
+from handlers.replies.delivery import DeliveryUnknown, attempts, markers
 from handlers.slack_errors import TargetGone
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.support.response_urls import ResponseUrl
@@ -108,7 +108,7 @@ async def test_update_replaces_all_of_a_message(slack: FakeSlack, client: AsyncW
 async def test_long_thread_is_read_to_its_end(
     slack: FakeSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "REPLIES_PER_PAGE", 3)
+    monkeypatch.setattr(markers, "REPLIES_PER_PAGE", 3)
     message = await shared(slack)
     for _ in range(8):
         await slack.say("me too", thread_ts=message.ts)
@@ -267,7 +267,7 @@ async def test_post_that_takes_longer_than_a_lease_is_given_up(
     async def check() -> None:
         pass
 
-    monkeypatch.setattr(delivery, "ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(attempts, "ANSWER_TIMEOUT_S", 0.05)
     slack.rate_limit("chat.postMessage", next_calls=1, retry_after_s=5)
     with delivery.checked_posts(check), pytest.raises(TimeoutError):
         await delivery.post(client, GENERAL, WHOLE)

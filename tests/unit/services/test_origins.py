@@ -16,7 +16,7 @@ from bot.domain.errors import AlreadyAdded
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, EntityId, Note, WorkspaceId
 from bot.domain.jobs import JobKind, NewJob, Unsharing, deletion_key
 from bot.domain.pages import PageRequest
-from bot.services.images.addition import NewImage
+from bot.services.images.new_image import NewImage
 from bot.storage.catalogue.catalogue import SqlCatalogue
 from tests.fakes.features import random_picture
 from tests.fixtures.storages import StoragePlace

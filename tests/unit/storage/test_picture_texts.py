@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -114,6 +116,18 @@ async def test_text_of_an_image_that_was_deleted_while_it_was_read_is_not_stored
     await storage.catalogue.remove(PARTS, record.entity)
     await texts.finish(claim, text_of(PLATE))
     assert await rows(storage) == (0, 0)
+
+
+async def test_reading_and_deletions_do_not_wait_for_each_other(storage: SqlStorage, texts: SqlPictureTexts) -> None:
+    record, other = await added(storage, 1), await added(storage, 2)
+    async with storage.unit():
+        await storage.catalogue.remove(PARTS, record.entity)
+        # In a transaction of its own. SQLite has one writer, so there the claim comes after the deletion.
+        claiming = asyncio.create_task(texts.claim(), context=Context())
+        await asyncio.wait([claiming], timeout=0.3)
+    claim = await claiming
+    assert claim is not None
+    assert claim.digest == other.digest
 
 
 async def test_picture_that_ends_every_process_is_unreadable_in_the_end(

@@ -72,6 +72,8 @@ def probability(view: QueryView, stored: LocalFeatures, alignment: Alignment) ->
 
 
 def _in_perspective(view: QueryView, stored: LocalFeatures, alignment: Alignment, found: float) -> float:
+    if alignment.covered < scoring.PANNED_COVERED and alignment.outside > scoring.PANNED_OUTSIDE:
+        return 0.0
     plain = differences.plain_share(stored) >= scoring.PLAIN_BACKGROUND
     if plain or alignment.inliers < scoring.PERSPECTIVE_INLIERS:
         return found

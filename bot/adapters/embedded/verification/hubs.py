@@ -11,12 +11,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from bot.adapters.embedded.ports import Candidate, ScoredMatch
+from bot.adapters.embedded.ports import MAX_SIMILARITY_SCORE, Candidate, ScoredMatch
 from bot.adapters.embedded.retrieval.index import Floats
-from bot.adapters.embedded.verification.scoring import MAX_SIMILARITY_SCORE
+from bot.domain.matches import SIMILAR_SCORE
 
 HUB_WEIGHT = 5.0
 """Points of the score for each unit by which a candidate's mean cosine with the others exceeds the candidates' mean."""
+
+BELOW_SIMILAR = 0.06
+"""Distance that a raised score keeps from SIMILAR_SCORE, so that it doesn't reach it when it is rounded."""
 
 MIN_CANDIDATES = 8
 """With fewer candidates, their mean says nothing."""
@@ -44,6 +47,8 @@ def lower_hubs(
     excess = np.where(others.any(axis=1), nearness - nearness.mean(), 0.0)
     for index, value in zip(known, excess.tolist(), strict=True):
         before = found[index]
-        score = max(0.0, min(MAX_SIMILARITY_SCORE, before.score - HUB_WEIGHT * value))
+        # What isn't similar by itself stays below that: an unrelated query finds nothing.
+        most = MAX_SIMILARITY_SCORE if before.score >= SIMILAR_SCORE else SIMILAR_SCORE - BELOW_SIMILAR
+        score = max(0.0, min(most, before.score - HUB_WEIGHT * value))
         found[index] = replace(before, score=score)
     return found

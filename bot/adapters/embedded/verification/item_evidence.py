@@ -15,6 +15,8 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from bot.adapters.embedded.ports import Candidate, QueryFeatures, ScoredMatch
+from bot.adapters.embedded.verification.point_proof import PointView, find_proofs
+from bot.adapters.embedded.verification.verifier import scored_match
 from bot.domain.matches import Verdict
 from bot.images.features import local_features, point_features
 from bot.images.features.homography import ViewAgreement, compare_views, measure_coverage
@@ -110,6 +112,11 @@ def rank_by_items(
     if region is None:
         return found
     views = list(compare(region, candidates[:COMPARED], packed))
+    own = [PointView(view.index, view.stored, view.agreement) for view in views if not view.by_sketch]
+    if proofs := find_proofs(region, candidates, own, packed):
+        for index, proof in proofs:
+            found[index] = scored_match(proof, region)
+        return found
     evidence = collect_evidence(views, candidates, entities)
     for view, one in zip(views, evidence, strict=True):
         before = found[view.index]

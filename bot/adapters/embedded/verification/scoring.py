@@ -14,12 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.ports import CalibrationCurve
+from bot.adapters.embedded.ports import MAX_SIMILARITY_SCORE, CalibrationCurve
 from bot.images.features.comparison import fine_print
 from bot.images.features.comparison.fine_print import Change, FineComparison
-
-MAX_SIMILARITY_SCORE = 8.9
-"""Greatest score that the cosine alone can give."""
+from bot.images.features.geometry import Alignment
+from bot.images.features.homography import ViewAgreement
 
 DEFAULT_CALIBRATION: CalibrationCurve = (
     (0.36, 0.0),
@@ -91,6 +90,10 @@ ADDED_WORST = 1.1
 STICKER_AGREEMENT, STICKER_GROUND = 0.9, 0.15
 """Stickers that cover the goods: least share of agreeing points and least ``Change.ground``. Flavours have less."""
 
+PANNED_COVERED, PANNED_OUTSIDE = 0.95, 0.1
+"""Share of the stored picture, and share of the query beyond it, from which a homography shows two views of one scene
+by a camera that was turned. A photograph of a picture shows all of it or nothing else."""
+
 PHOTOGRAPHED_CHANGES = 0.04
 """Greatest area that may change between a picture and a photograph of it. Two photographs of one scene change more."""
 
@@ -99,6 +102,23 @@ FINE_UNLIKE = 0.02
 
 HUE_DEGREES = 40.0
 """Angle between the hues of two aligned pictures from which goods on a plain ground are another variant."""
+
+PART_AGREEMENT, PART_TRIMMED, PART_TYPICAL, PART_PERSPECTIVE = 0.55, 0.9, 0.22, 0.9
+"""Parts: least share of agreeing points, least ``Alignment.trimmed``, greatest ``typical``, and least share under a
+homography. Many parts are tried, so one of them fits two photographs of one place by chance."""
+
+POINT_INLIERS, POINT_AGREEMENT, POINT_DEPARTURE, POINT_PROOF_SCORE = 14, 0.95, 0.65, 9.1
+"""Point features: least number and share of those that agree; greatest departure from a similarity transform, in pixels
+of the coarser of two pictures with a long side of 400; and the score of their proof."""
+
+POINT_UNLIKE, POINT_TYPICAL = 0.5, 0.06
+"""Share of differing detail up to which point features can prove a copy, and typical difference of a patch up to which
+they can whatever differs."""
+
+STRUCTURE_INLIERS, STRUCTURE_UNLIKE, STRUCTURE_CHANGED = 30, 0.05, 0.01
+STRUCTURE_CORRELATION, STRUCTURE_TRIMMED = 0.8, 0.9
+"""Pictures of one structure in another light: least number of agreeing points, greatest share of differing detail and
+area of changes, and least correlations."""
 
 FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
 """Hamming distances, of 256 bits, that show a copy if the luminances also correlate. Unrelated pictures are rarely this
@@ -176,6 +196,39 @@ def proves_in_perspective(inliers: int, matched: int, correlation: float, differ
         inliers >= max(PERSPECTIVE_INLIERS, PERSPECTIVE_RATIO * matched)
         and correlation >= PERSPECTIVE_CORRELATION
         and differing <= PERSPECTIVE_DIFFERING
+    )
+
+
+def points_agree(agreement: ViewAgreement) -> bool:
+    """Return whether so many point features agree that the pixels are worth a comparison."""
+    return agreement.inliers >= max(POINT_INLIERS, POINT_AGREEMENT * agreement.voted)
+
+
+def points_prove(fine: FineComparison, alignment: Alignment) -> bool:
+    """Return whether point features can prove a copy. Two photographs of one scene differ in most of the detail."""
+    return fine.unlike <= POINT_UNLIKE or alignment.typical <= POINT_TYPICAL
+
+
+def agrees_in_structure(fine: FineComparison, alignment: Alignment) -> bool:
+    """Return whether nearly all detail agrees, as under a filter or in a photographed print, whatever the light."""
+    return (
+        alignment.inliers >= STRUCTURE_INLIERS
+        and alignment.correlation >= STRUCTURE_CORRELATION
+        and alignment.trimmed >= STRUCTURE_TRIMMED
+        and fine.unlike <= STRUCTURE_UNLIKE
+        and sum(one.area for one in fine.changes) <= STRUCTURE_CHANGED
+        and not any(_is_replaced_print(one) for one in fine.changes)
+        and max(alignment.covered, 1 - alignment.outside) >= MIN_SHARED
+    )
+
+
+def proves_part(alignment: Alignment) -> bool:
+    """Return whether an alignment of a part of the query can prove a copy."""
+    least = PART_PERSPECTIVE if len(alignment.matrix) == 3 else PART_AGREEMENT  # noqa: PLR2004 - a homography
+    return (
+        alignment.inliers >= least * alignment.matched
+        and alignment.trimmed >= PART_TRIMMED
+        and alignment.typical <= PART_TYPICAL
     )
 
 

@@ -83,19 +83,38 @@ def _verify_candidate(
     for region in regions:
         proof = _by_fingerprint(region, candidate, stored)
         if proof is not None:
-            return replace(_scored(proof), part=_part(proof, region))
-        for mirrored in (False, True) if mirrored_too else (False,):
-            view = region.view.mirrored if mirrored else region.view
-            for alignment in _alignments(view, stored):
-                whole = geometry.scale_to_whole(alignment, region.share)
-                probability = copy_evidence.probability(view, stored, whole)
-                best = max(best, scoring.geometry_score(probability, similarity))
-                if probability >= scoring.PROOF:
-                    proof = CopyEvidence(best, view, stored, whole, mirrored, None)
-                    return replace(_scored(proof), part=_part(proof, region))
+            return scored_match(proof, region)
+        best, proof = _by_points(region, stored, similarity, best, mirrored_too=mirrored_too)
+        if proof is not None:
+            return scored_match(proof, region)
     if is_first and copy_evidence.is_on_other_ground(regions, stored):
         return ScoredMatch(scoring.OTHER_GROUND_SCORE, Verdict.EDITED, (Edit.RECOLOURED,))
     return ScoredMatch(best, Verdict.SIMILAR)
+
+
+def _by_points(
+    region: QueryRegion, stored: LocalFeatures, similarity: float, best: float, *, mirrored_too: bool
+) -> tuple[float, CopyEvidence | None]:
+    """Align the region's points, also mirrored. Return the greatest score and the proof with the most inliers, if any.
+
+    A symmetrical picture may be proved either way. A proof with which nearly all points agree needs no other.
+    """
+    proof: CopyEvidence | None = None
+    for mirrored in (False, True) if mirrored_too else (False,):
+        if proof is not None and proof.alignment.inliers >= _ALL_AGREE * proof.alignment.matched:
+            break
+        view = region.view.mirrored if mirrored else region.view
+        for alignment in _alignments(view, stored):
+            whole = geometry.scale_to_whole(alignment, region.share)
+            probability = copy_evidence.probability(view, stored, whole)
+            if region.part is not None and not scoring.proves_part(alignment):
+                probability = min(probability, scoring.BELOW_PROOF)
+            best = max(best, scoring.geometry_score(probability, similarity))
+            if probability >= scoring.PROOF:
+                if proof is None or whole.inliers > proof.alignment.inliers:
+                    proof = CopyEvidence(best, view, stored, whole, mirrored, None)
+                break
+    return best, proof
 
 
 def _alignments(view: QueryView, stored: LocalFeatures) -> Iterator[Alignment]:
@@ -131,6 +150,11 @@ def _by_fingerprint(region: QueryRegion, candidate: Candidate, stored: LocalFeat
         return None
     mirrored = bool(np.linalg.det(orientation) < 0)
     return CopyEvidence(scoring.fingerprint_score(distance), view, stored, whole, mirrored, distance, inverted)
+
+
+def scored_match(proof: CopyEvidence, region: QueryRegion) -> ScoredMatch:
+    """Return the match that the evidence from a region of the query proves."""
+    return replace(_scored(proof), part=_part(proof, region))
 
 
 def _scored(proof: CopyEvidence) -> ScoredMatch:

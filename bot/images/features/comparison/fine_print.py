@@ -34,8 +34,6 @@ _WINDOWS = Windows(side=9, detail=10.0, noise=30.0, correlation=0.5)
 """A window is as large as a letter of small print."""
 _TONE = 6
 """Difference of luminance within which pixels have one tone."""
-_MARGIN = 15
-"""Size, in pixels, by which changes are grown before the rest is compared."""
 _PATCH = 20
 """Side of a patch, in pixels: as much of the picture as a patch of the thumbnail."""
 _MIN_SIDE = 5
@@ -177,11 +175,6 @@ def _describe(place: Mask, found: Structure, query: Values, stored: Values, inne
 def _flatness(values: Values) -> float:
     counts = np.bincount(values.clip(0, 255).astype(np.intp), minlength=256)
     return float(np.convolve(counts, np.ones(2 * _TONE + 1), "same").max() / max(len(values), 1))
-
-
-def mean_ground(changes: Sequence[Change]) -> float:
-    """Return the mean difference of the grounds, weighted by area."""
-    return sum(one.ground * one.area for one in changes) / max(sum(one.area for one in changes), 1e-9)
 
 
 def mean_stored_detail(changes: Sequence[Change]) -> float:

@@ -69,7 +69,11 @@ class SqlPictureTexts:
             again = {"attempts": row.attempts + 1, "due_at": now + CLAIM}
             connection.execute(update(image_texts).where(image_texts.c.image_id == row.image_id).values(again))
             return ClaimedText(row.image_id, row.digest, row.attempts + 1)
-        for row in connection.execute(_without_text(after).limit(COPIES_AT_ONCE)).all():
+        # Images that are being deleted are left out: a row about them would fail.
+        left = _without_text(after).limit(COPIES_AT_ONCE)
+        for row in connection.execute(
+            left.with_for_update(read=True, key_share=True, of=images, skip_locked=True)
+        ).all():
             known = connection.execute(_known(row.digest)).first()
             if known is None:
                 mark_reading(connection, row.id, row.database_id, now + CLAIM)

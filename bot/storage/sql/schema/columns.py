@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Integer, MetaData, String
 from sqlalchemy.types import TypeDecorator
 
+from bot.domain.identifiers import MAX_ENTITY_KEY
+
 
 class UtcTime(TypeDecorator[datetime]):
     """A time-zone-aware datetime. SQLite has no time zones, so the column holds UTC there."""
@@ -32,7 +34,7 @@ class UtcTime(TypeDecorator[datetime]):
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
 ENTITY = String(64).with_variant(String(64, collation="C"), "postgresql")
 # What ids are compared by. Collation C, because searches by prefix compare bytes.
-ENTITY_KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
+ENTITY_KEY = String(MAX_ENTITY_KEY).with_variant(String(MAX_ENTITY_KEY, collation="C"), "postgresql")
 
 metadata = MetaData(
     naming_convention={

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
+from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, MAX_SIMILARITY_SCORE
 from bot.adapters.embedded.verification import scoring
 from bot.images.features.comparison.fine_print import Change
 
@@ -22,12 +22,12 @@ SHARES = st.floats(0, 1)
 @given(COSINES, COSINES)
 def test_similarity_score_rises_and_stays_below_9(first: float, second: float) -> None:
     low, high = sorted((first, second))
-    assert 0 <= scoring.similarity_score(low) <= scoring.similarity_score(high) <= scoring.MAX_SIMILARITY_SCORE < 9
+    assert 0 <= scoring.similarity_score(low) <= scoring.similarity_score(high) <= MAX_SIMILARITY_SCORE < 9
 
 
 @pytest.mark.parametrize("cosine", [-2.0, 1.0000004, 1.5, float("inf"), float("-inf")])
 def test_similarity_score_of_cosines_beyond_one_stays_on_the_curve(cosine: float) -> None:
-    assert 0 <= scoring.similarity_score(cosine) <= scoring.MAX_SIMILARITY_SCORE
+    assert 0 <= scoring.similarity_score(cosine) <= MAX_SIMILARITY_SCORE
 
 
 def test_default_curve_is_valid() -> None:
@@ -50,7 +50,7 @@ def test_fitted_curve_rises_for_any_cosines(cosines: np.ndarray[tuple[int], np.d
 def test_equally_similar_pictures_have_a_curve(value: float) -> None:
     curve = scoring.fit_calibration(np.full(1000, value, np.float32))
     _assert_rises(curve)
-    assert scoring.similarity_score(1.0, curve) == pytest.approx(scoring.MAX_SIMILARITY_SCORE)
+    assert scoring.similarity_score(1.0, curve) == pytest.approx(MAX_SIMILARITY_SCORE)
 
 
 def test_fitted_curve_reflects_the_quantiles_of_unrelated_pairs() -> None:
@@ -129,7 +129,7 @@ def _assert_rises(curve: tuple[tuple[float, float], ...]) -> None:
     assert all(low < high for low, high in itertools.pairwise(cosines))
     assert all(low < high for low, high in itertools.pairwise(scores))
     assert cosines[0] >= -1
-    assert (cosines[-1], scores[0], scores[-1]) == (1.0, 0.0, scoring.MAX_SIMILARITY_SCORE)
+    assert (cosines[-1], scores[0], scores[-1]) == (1.0, 0.0, MAX_SIMILARITY_SCORE)
 
 
 @pytest.mark.parametrize("outliers", [0, 1, 10, 100])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import subprocess
 import sys
 import time
@@ -83,6 +84,18 @@ async def test_one_process_serves_several_pictures_and_ends_with_the_normaliser(
     assert normaliser._processes._idle == [process]
     await normaliser.close()
     assert process.poll() is not None
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("format_name", ["PNG", "GIF", "WEBP"])
+async def test_plan_has_room_to_look_for_a_frame_that_shows_something(format_name: str, frames: int) -> None:
+    first, *further = (pictures.photo(1000, 750, seed=seed) for seed in range(frames))
+    stream = io.BytesIO()
+    first.save(stream, format_name, save_all=frames > 1, append_images=further)
+    fresh = Normaliser()
+    with on_behalf_of("T1", isolated=True):
+        assert (await fresh(stream.getvalue())).pixels.shape == (750, 1000, 3)
+    await fresh.close()
 
 
 @pytest.mark.skipif(

@@ -17,7 +17,8 @@ from bot.domain.pages import PageRequest
 from bot.domain.pictures import Picture
 from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
-from bot.services.images.addition import AddService, NewImage
+from bot.services.images.addition import AddService
+from bot.services.images.new_image import NewImage
 from bot.services.search.search import SearchResult, SearchService
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import embedded_search, noisy_copy, random_picture

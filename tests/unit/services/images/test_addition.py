@@ -15,7 +15,8 @@ from bot.domain.errors import AlreadyAdded, BackendLost, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note
 from bot.domain.pages import PageRequest
 from bot.domain.pictures import Picture
-from bot.services.images.addition import AddService, NewImage
+from bot.services.images.addition import AddService
+from bot.services.images.new_image import NewImage
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
 

@@ -13,10 +13,11 @@ from bot.domain.channels import ChannelKind, VisibleOrigins
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note
 from bot.domain.pages import PageRequest
-from bot.services.images.addition import AddService, NewImage
+from bot.services.images.addition import AddService
 from bot.services.images.corrections import CorrectionService
 from bot.services.images.deletion import DeleteService
 from bot.services.images.listing import ListingService
+from bot.services.images.new_image import NewImage
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
 

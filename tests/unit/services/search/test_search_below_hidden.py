@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,14 +13,16 @@ from bot.adapters.memory import MemorySearch
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import ImageRecord
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
-from bot.domain.matches import Matches
+from bot.domain.matches import Match, Matches
 from bot.domain.pictures import Picture
+from bot.domain.texts import PictureText
 from bot.services.search import search as searching
 from bot.services.search.result_cache import TtlResultCache
 from bot.services.search.search import SearchService
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.metrics import NullMetrics
 from tests.fakes.features import embedded_search, noisy_copy, random_picture
+from tests.fakes.texts import text_of
 from tests.fixtures.records import image_record
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
@@ -57,6 +59,16 @@ class CountingSearch(MemorySearch):
     ) -> Matches:
         self.searches.append((limit, len(exclude)))
         return await super().search(database, picture, limit, exclude)
+
+
+class LiftingTexts:
+    """Implements ``TextRanker``: every text proves the same item."""
+
+    async def text_of(self, key: DatabaseKey, picture: Picture) -> PictureText | None:
+        return text_of("BRAVO", "JUICE")
+
+    async def rank(self, key: DatabaseKey, text: PictureText, matches: Sequence[Match]) -> Sequence[Match]:
+        return [replace(match, score=8.5) for match in matches]
 
 
 @pytest.fixture
@@ -206,3 +218,15 @@ async def test_hidden_images_of_an_entity_neither_count_nor_add_to_its_score(sto
     # The entity is seen, so it isn't one more match that is hidden.
     assert result.hidden == 0
     assert (everything.photos, everything.credit > 0) == (3, True)
+
+
+@pytest.mark.parametrize("by_entity", [True, False])
+async def test_texts_lift_no_image_that_the_readers_may_not_see(storage: SqlStorage, by_entity: bool) -> None:
+    visual = CountingSearch()
+    await visual.create_database(PARTS)
+    # More hidden images than are examined, all too weak to be shown without their texts.
+    await add(storage, visual, secrets(120), random_picture(9))
+    await add(storage, visual, ["public"], noisy_copy(random_picture(9)))
+    service = SearchService(visual, storage.catalogue, texts=LiftingTexts())
+    found = await service.search(PARTS, PICTURE, minimum=8, readers=OnlyPublic(), by_entity=by_entity)
+    assert {ranked.match.entity for ranked in found.matches} <= {"public"}

@@ -18,7 +18,8 @@ from bot.domain.pictures import Picture
 from bot.services.channels.collection import CollectService, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.databases import DatabaseService
-from bot.services.images.addition import AddService, NewImage
+from bot.services.images.addition import AddService
+from bot.services.images.new_image import NewImage
 from bot.services.search.result_cache import TtlResultCache
 from bot.services.search.search import SearchService
 from bot.storage.sql_storage import SqlStorage

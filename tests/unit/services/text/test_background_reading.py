@@ -15,8 +15,10 @@ from bot.images.decode.normaliser import decode_stored, encode_jpeg
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
+from bot.services.search.text_ranker import StoredTextRanker
 from bot.services.search.text_search import TextSearchService
 from bot.services.text.background_reading import BackgroundReading
+from bot.services.text.query_texts import QueryTexts
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
 from tests.fakes.texts import FakeTextReader, text_of
@@ -63,6 +65,19 @@ async def test_stored_pictures_are_read_and_found(storage: SqlStorage, adder: Ad
     found = await TextSearchService(storage.texts, storage.catalogue).find(PARTS, "12345b pump valve", limit=5)
     assert [(one.record.entity, one.lines) for one in found.matches] == [("part_1", ("Pump 12.345-B",))]
     assert (found.matches[0].agreement.agreeing, found.matches[0].agreement.words) == (2, 3)
+
+
+async def test_stored_reading_of_a_picture_comes_before_another_one(storage: SqlStorage, adder: AddService) -> None:
+    """Two readings of one picture may differ, and would make it no copy of itself."""
+    await add(adder, PICTURES[0], "pump")
+    queries = QueryTexts(FakeTextReader({PICTURES[0].digest: text_of("BRAVO", "JUICE")}))
+    await queries.read(PICTURES[0])
+    ranker = StoredTextRanker(storage.texts, queries)
+    assert await ranker.text_of(PARTS, PICTURES[0]) == text_of("BRAVO", "JUICE")
+    claim = await storage.texts.claim()
+    assert claim is not None
+    await storage.texts.finish(claim, text_of("BRAVU", "JUISE"))
+    assert await ranker.text_of(PARTS, PICTURES[0]) == text_of("BRAVU", "JUISE")
 
 
 async def test_picture_added_later_and_picture_given_back_are_read(storage: SqlStorage, adder: AddService) -> None:

@@ -43,6 +43,19 @@ def test_same_item_needs_to_lead_other_items() -> None:
     assert {one.verdict for one in best} == {Verdict.SIMILAR}
 
 
+def test_another_flavour_is_not_the_same_item() -> None:
+    shown = text_of("BRAVO", "MANGO", "JUICE", "PRESSED")
+    (best, *_) = ranked(shown, {"orange": ORANGE, "milk": MILK}, match("orange", 7.5), match("milk", 5.0))
+    assert (best.entity, best.verdict) == ("orange", Verdict.SIMILAR)
+
+
+@pytest.mark.parametrize(("score", "verdict"), [(8.55, Verdict.SIMILAR), (8.8, Verdict.SAME_ITEM)])
+def test_words_that_hardly_agree_confirm_no_doubtful_item(score: float, verdict: Verdict) -> None:
+    shown = text_of("BRAVO", "MANGO", "SMOOTHIE", "PRESSED")
+    (best, *_) = ranked(shown, STORED, match("orange", score, Verdict.SAME_ITEM), match("milk", 5.0))
+    assert (best.entity, best.verdict) == ("orange", verdict)
+
+
 def test_pictures_of_one_item_do_not_compete() -> None:
     pictures = [replace(match(name, 6.0), entity=EntityId("apple")) for name in ("front", "back")]
     best = ranked(SHELF, {"front": APPLE, "back": APPLE, "milk": MILK}, *pictures)

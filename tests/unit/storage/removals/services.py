@@ -6,8 +6,9 @@ from bot.domain.catalogue import SlackOrigin
 from bot.domain.errors import AlreadyAdded
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.services.databases import DatabaseService
-from bot.services.images.addition import AddService, NewImage
+from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
+from bot.services.images.new_image import NewImage
 from bot.services.maintenance.removal import RemovalService
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import embedded_search, random_picture

@@ -6,7 +6,7 @@ import asyncio
 
 from bot.domain.catalogue import SlackOrigin
 from bot.domain.identifiers import EntityId, Note
-from bot.services.images.addition import NewImage
+from bot.services.images.new_image import NewImage
 from tests.fakes.features import random_picture
 from tests.unit.storage.removals.services import PARTS, TEAM, Services
 

@@ -1,0 +1,109 @@
+"""Proof of a copy by point features, where ORB points prove nothing: mirrored and captioned crops, filters, prints.
+
+The points only say how two pictures lie over each other. As with ORB points, their luminances prove the copy.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.adapters.embedded.ports import Candidate
+from bot.adapters.embedded.verification import copy_evidence, scoring
+from bot.adapters.embedded.verification.copy_evidence import CopyEvidence
+from bot.images.features import geometry, homography, local_features, point_features
+from bot.images.features.comparison import colours, differences, fine_print
+from bot.images.features.geometry import Alignment
+from bot.images.features.homography import ViewAgreement
+from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView
+from bot.images.features.point_features import PointFeatures
+
+log = logging.getLogger(__name__)
+
+MIRRORED = 8
+"""Candidates, the most alike first, that are also compared with the mirrored query."""
+
+ALIGNED = 3
+"""Candidates whose pixels are compared, those with the most agreeing points first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointView:
+    """A candidate whose points agree with the query's. ``index``: its place among the candidates."""
+
+    index: int
+    stored: PointFeatures
+    agreement: ViewAgreement
+
+
+def find_proofs(
+    region: QueryRegion, candidates: Sequence[Candidate], views: Sequence[PointView], packed: Mapping[int, bytes]
+) -> list[tuple[int, CopyEvidence]]:
+    """Return the candidates that the query's points prove to be copies, by index, with the evidence.
+
+    ``views`` are those of the query as it is. The mirrored query is tried if they prove nothing; its points are those
+    of the query, rearranged.
+    """
+    found = list(_prove_all(region.view, region.points, views, candidates, mirrored=False))
+    if found:
+        return found
+    points = point_features.mirrored(region.points)
+    turned = [view for view in _compare(points, candidates[:MIRRORED], packed) if scoring.points_agree(view.agreement)]
+    return list(_prove_all(region.view.mirrored, points, turned, candidates, mirrored=True)) if turned else []
+
+
+def _compare(
+    points: PointFeatures, candidates: Sequence[Candidate], packed: Mapping[int, bytes]
+) -> Iterator[PointView]:
+    for index, candidate in enumerate(candidates):
+        try:
+            stored = point_features.unpack(packed[candidate.row_id])
+        except (KeyError, ValueError):  # none, or damaged, which the other comparison has logged
+            continue
+        agreement = homography.compare_views(points, stored)
+        if agreement is not None:
+            yield PointView(index, stored, agreement)
+
+
+def _prove_all(
+    view: QueryView,
+    points: PointFeatures,
+    views: Sequence[PointView],
+    candidates: Sequence[Candidate],
+    *,
+    mirrored: bool,
+) -> Iterator[tuple[int, CopyEvidence]]:
+    agreeing = [one for one in views if scoring.points_agree(one.agreement) and candidates[one.index].local_features]
+    for one in sorted(agreeing, key=lambda view: -view.agreement.inliers)[:ALIGNED]:
+        try:
+            stored = local_features.unpack(candidates[one.index].local_features)
+        except ValueError:
+            log.warning("the local features of row %d are damaged", candidates[one.index].row_id)
+            continue
+        for alignment in _alignments(view, points, stored, one):
+            if _proves(view, stored, alignment):
+                yield one.index, CopyEvidence(scoring.POINT_PROOF_SCORE, view, stored, alignment, mirrored, None)
+                break
+
+
+def _alignments(view: QueryView, points: PointFeatures, stored: LocalFeatures, found: PointView) -> Iterator[Alignment]:
+    """Yield the similarity transform if it explains the points exactly, and the homography if it doesn't."""
+    fits = homography.fit_transforms(points, found.stored, found.agreement)
+    if fits is None:
+        return
+    matrix = fits.similarity if fits.departure <= scoring.POINT_DEPARTURE else fits.homography
+    alignment = geometry.align_by(view, stored, matrix, found.agreement.inliers, found.agreement.voted)
+    if alignment is not None:
+        yield alignment
+
+
+def _proves(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
+    fine = fine_print.compare(view, stored, alignment.matrix)
+    if fine is None or not scoring.points_prove(fine, alignment):
+        return False
+    if copy_evidence.probability(view, stored, alignment) >= scoring.PROOF:
+        return True
+    plain = differences.plain_share(stored) >= scoring.PLAIN_BACKGROUND
+    other_hue = plain and colours.hue_difference(view, stored, alignment.matrix) > scoring.HUE_DEGREES
+    return not other_hue and scoring.agrees_in_structure(fine, alignment)

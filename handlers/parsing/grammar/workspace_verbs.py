@@ -1,0 +1,99 @@
+"""Parse the arguments of commands about databases and channels: db, export, watch, unwatch and status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.blocks.wording import commands as wording
+from bot.domain.channels import ChannelMode
+from bot.domain.errors import InvalidInput
+from handlers.parsing.grammar import values
+from handlers.parsing.grammar.arguments import ParsedCommand, modifiers_by_name, refuse_extra, unknown_word
+from handlers.parsing.grammar.commands import (
+    CreateDatabase,
+    DeleteDatabase,
+    ExportCommand,
+    ListDatabases,
+    StatusCommand,
+    UnwatchCommand,
+    WatchCommand,
+)
+from handlers.parsing.grammar.forms import closest, usage_of
+from handlers.parsing.grammar.tokens import quote_back
+
+MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
+
+
+def parse_export(parsed: ParsedCommand) -> ExportCommand:
+    """Parse the arguments of ``export``. Raises InvalidInput."""
+    given = modifiers_by_name("export", parsed)
+    refuse_extra("export", parsed)
+    return ExportCommand(values.database(given["in"]) if "in" in given else None)
+
+
+def parse_db(parsed: ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase:
+    """Parse the arguments of ``db``. Raises InvalidInput."""
+    action = parsed.words[0].lower() if parsed.words else "list"
+    action = {"new": "create", "remove": "delete"}.get(action, action)
+    rest = replace(parsed, words=parsed.words[1:])
+    if action == "list":
+        modifiers_by_name("db", rest)
+        refuse_extra("db", rest)
+        return ListDatabases()
+    if action not in {"create", "delete"}:
+        raise _unknown_action(parsed.words)
+    verb = f"db {action}"
+    modifiers_by_name(verb, rest)
+    if not rest.words:
+        raise InvalidInput(wording.which_database(action, usage_of(verb)))
+    refuse_extra(verb, replace(rest, words=()))
+    name = values.database(" ".join(rest.words))
+    return CreateDatabase(name) if action == "create" else DeleteDatabase(name)
+
+
+def _unknown_action(words: Sequence[str]) -> InvalidInput:
+    known = closest(words[0].lower(), ("create", "delete", "remove", "list"))
+    meant = {"remove": "delete"}.get(known, known)
+    if not meant:
+        return InvalidInput(wording.unknown_database_action(quote_back(words[0])))
+    usage = wording.USAGE.get(f"db {meant}", wording.USAGE["db"])
+    return InvalidInput(unknown_word(f"db {words[0]}", usage), (words[0], meant))
+
+
+def parse_watch(parsed: ParsedCommand) -> WatchCommand:
+    """Parse the arguments of ``watch``. Raises InvalidInput."""
+    given = modifiers_by_name("watch", parsed)
+    word = parsed.words[0].lower() if parsed.words else ""
+    if word and word not in MODES:
+        raise _unknown_mode(word)
+    refuse_extra("watch", replace(parsed, words=parsed.words[1:]))
+    if word == ChannelMode.COLLECT and "min" in given:
+        raise InvalidInput(wording.COLLECT_TAKES_NO_MINIMUM)
+    return WatchCommand(
+        ChannelMode(word) if word else None,
+        values.database(given["in"]) if "in" in given else None,
+        values.minimum(given["min"]) if "min" in given else None,
+    )
+
+
+def _unknown_mode(word: str) -> InvalidInput:
+    if word in {ChannelMode.OFF, "none", "nothing", "stop"}:
+        return InvalidInput(wording.did_you_mean("/vsearch unwatch"), (f"watch {word}", "unwatch"))
+    if mode := closest(word, MODES):
+        return InvalidInput(unknown_word(word, f"/vsearch watch {mode}"), (word, mode))
+    return InvalidInput(wording.unknown_mode(quote_back(word), MODES, usage_of("watch")))
+
+
+def parse_unwatch(parsed: ParsedCommand) -> UnwatchCommand:
+    """Parse the arguments of ``unwatch``. Raises InvalidInput."""
+    modifiers_by_name("unwatch", parsed)
+    refuse_extra("unwatch", parsed)
+    return UnwatchCommand()
+
+
+def parse_status(parsed: ParsedCommand) -> StatusCommand:
+    """Parse the arguments of ``status``. Raises InvalidInput."""
+    modifiers_by_name("status", parsed)
+    refuse_extra("status", parsed)
+    return StatusCommand()
