@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from bench import pictures
 from bench.edits import COMBINED, EDITS
@@ -93,8 +92,7 @@ def copies(known: Sequence[FitPicture], rng: np.random.Generator) -> Iterator[li
     for edit in (*EDITS.values(), *COMBINED.values(), *hard):
         for index in rng.choice(len(known), min(COPIES_AN_EDIT, len(known)), replace=False):
             one = known[index]
-            with Image.open(one.path) as image:
-                pixels = pictures.as_posted(edit(image.convert("RGB"), rng)).pixels
+            pixels = pictures.edited(one.path, edit, rng).pixels
             view = QueryView(pixels, fingerprint.luminance(pixels))
             seen = list(_alignment_features(view, one.stored)) or list(_alignment_features(view.mirrored, one.stored))
             yield from seen

@@ -22,11 +22,11 @@ from bot.adapters.embedded.verification.item_evidence import (
     COMPARED,
     MIN_DEPARTURE,
     RANK_WEIGHTS,
-    ComparedView,
     Evidence,
     collect_evidence,
     compare,
 )
+from bot.adapters.embedded.verification.point_proof import ComparedView
 from bot.domain.identifiers import EntityId
 from bot.images.decode.normaliser import normalise
 from bot.images.decode.plan import PictureLimits
@@ -104,7 +104,7 @@ class Searches:
             found = list(compare(self._known[query].region, [candidates[index]], self._packed))
             self._views[query, row] = found[0] if found else None
         view = self._views[query, row]
-        return view and ComparedView(index, view.stored, view.agreement, view.by_sketch)
+        return view and replace(view, index=index)
 
 
 def logistic(features: Matrix, truth: npt.NDArray[np.bool_], weight: Matrix, ridge: float = 1.0) -> Matrix:

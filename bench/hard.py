@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from bench import drawings, pictures
-from bench.edits import EDITS, Edit
+from bench.edits import EDITS
 from bench.hard_edits import HARD_EDITS, inverted
 from bench.lookalikes import false_copies
 from bench.report import Row
@@ -90,7 +90,7 @@ async def _photographs(files: Sequence[Path]) -> None:
             tally = HardTally()
             for base in bases:
                 rng = np.random.default_rng((31, number, base))
-                query = await asyncio.to_thread(_edited, files[base], edit, rng)
+                query = await asyncio.to_thread(pictures.edited, files[base], edit, rng)
                 await _note(services, tally, query, base, words)
             _print(kind, tally)
 
@@ -130,11 +130,6 @@ def _logo_queries(logos: Sequence[Image.Image]) -> Iterator[DrawnQuery]:
 
 async def _note(services: Services, tally: HardTally, query: Picture, number: int, words: frozenset[Word]) -> None:
     tally.note(await services.visual.search(pictures.DATABASE, query, DEPTH), pictures.entity(number), words)
-
-
-def _edited(path: Path, edit: Edit, rng: np.random.Generator) -> Picture:
-    with Image.open(path) as image:
-        return pictures.as_posted(edit(image.convert("RGB"), rng))
 
 
 def _print(kind: str, tally: HardTally) -> None:

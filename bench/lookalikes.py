@@ -3,8 +3,9 @@
     python -m bench lookalikes
 
 Draws families of look-alikes (pages of text, letters, forms, slides, chats, labels, badges, codes, posts in an app) and
-compares every picture with every other of its family. The limits for plain backgrounds in ``adapters.embedded.scoring``
-were chosen so that few of these are called copies, while edited copies still are (``bench.quality``).
+compares every picture with every other of its family. The limits for plain backgrounds in
+``adapters.embedded.verification.scoring`` were chosen so that few of these are called copies, while edited copies still
+are (``bench.quality``).
 """
 
 from __future__ import annotations

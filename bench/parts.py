@@ -4,7 +4,7 @@
 
 Every fourth folder of pictures is left out of the database. It fills the rest of the collages, and its pictures are the
 queries that must find no copy. The queries come from every second stored picture, the odd ones. The limits of
-``images.features.region_proposals`` were chosen on the even ones.
+``images.features.regions.region_proposals`` were chosen on the even ones.
 """
 
 from __future__ import annotations

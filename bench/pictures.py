@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from bench.edits import Edit
 from bot.app.services import Services, build_services
 from bot.config.settings import Settings
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note
@@ -45,6 +47,12 @@ def as_posted(image: Image.Image) -> Picture:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=0)
     return normalise(buffer.getvalue(), _LIMITS)
+
+
+def edited(path: Path, edit: Edit, rng: np.random.Generator) -> Picture:
+    """Return an edit of the picture in a file, as the bot would see it."""
+    with Image.open(path) as image:
+        return as_posted(edit(image.convert("RGB"), rng))
 
 
 @asynccontextmanager

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from bench import pictures, stages
 from bench.edits import COMBINED, EDITS, Edit
@@ -24,7 +23,6 @@ from bot.app.services import Services
 from bot.domain.identifiers import EntityId
 from bot.domain.matches import Edit as NamedEdit
 from bot.domain.matches import Match, Verdict
-from bot.domain.pictures import Picture
 
 BASES = 200
 DEPTH = 20
@@ -108,14 +106,9 @@ async def measure_edits(
     for name, edit in edits.items():
         tally = tallies[name] = Tally(expected=EXPECTED.get(name, set()))
         for number in bases:
-            query = await asyncio.to_thread(_edited, files[number], edit, rng)
+            query = await asyncio.to_thread(pictures.edited, files[number], edit, rng)
             tally.note(await services.visual.search(pictures.DATABASE, query, DEPTH), pictures.entity(number))
     return tallies
-
-
-def _edited(path: Path, edit: Edit, rng: np.random.Generator) -> Picture:
-    with Image.open(path) as image:
-        return pictures.as_posted(edit(image.convert("RGB"), rng))
 
 
 async def measure_kinds(services: Services, files: Sequence[Path]) -> tuple[float, float] | None:

@@ -36,7 +36,7 @@ WHOLE_TARGETS = {"a copy": 6.0, "no copy": 12.0}
 EMBEDDING = "one bare embedding"
 LIMIT = 10
 _POOL = ThreadPoolExecutor(2)
-"""What the feature extractor's threads are to a query."""
+"""Stands for the feature extractor's threads."""
 _MEMORY = 4_000_000_000
 
 KINDS = {
@@ -61,7 +61,7 @@ class Query:
         return QueryFeatures(self.embedding, self.fingerprints, (region,))
 
     def features_without_region(self) -> QueryFeatures:
-        """Return features by which no candidate can be looked at, so that only retrieval is measured."""
+        """Return features without a region, so that no candidate is compared and only retrieval is measured."""
         return QueryFeatures(self.embedding, self.fingerprints, ())
 
 

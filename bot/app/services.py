@@ -45,7 +45,6 @@ class Overrides(TypedDict, total=False):
     storage: SqlStorage
     visual: VisualSearch
     metrics: Metrics
-    text_reader: TextReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +113,8 @@ async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> 
             visual = await stack.enter_async_context(
                 open_back_end(settings.backend, BackendDependencies(settings, storage, normaliser, metrics))
             )
-        reader = overrides.get("text_reader")
-        if reader is None:
-            reader = open_text_reader(enabled=settings.read_text == "on")
-            stack.push_async_callback(reader.close)
+        reader = open_text_reader(enabled=settings.read_text == "on")
+        stack.push_async_callback(reader.close)
         queries = QueryTexts(reader)
         stack.push_async_callback(queries.close)
         yield _compose(

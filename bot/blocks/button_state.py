@@ -162,12 +162,11 @@ class ImageState(InteractionState):
 
 @dataclass(frozen=True, slots=True)
 class MergeState(InteractionState):
-    """An entity of a database whose images get another id; with ``image``, only that image."""
+    """An entity of a database whose images get another id."""
 
     database: str = ""
     entity: str = ""
     new: str = ""
-    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)

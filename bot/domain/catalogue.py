@@ -83,6 +83,10 @@ class Origin:
         """Whether the operator brought the image from here, so that an uninstall doesn't delete it."""
         return self.imported or self.source in OPERATOR_SOURCES
 
+    def gave(self, entity: EntityId) -> bool:
+        """Return whether an image with this id got it here, however it is written."""
+        return self.entity is None or self.entity.is_same(entity)
+
     def is_same_place(self, other: Origin) -> bool:
         """Return whether both are one origin, such as a share that Slack delivered twice."""
         if _place(self.slack) != _place(other.slack):
@@ -154,13 +158,9 @@ class ImageRecord:
         """
         seen = replace(self, origins=tuple(origin for origin in self.origins if origin in origins))
         oldest = seen.first
-        if oldest.entity is None or any(map(self.was_given_by, seen.origins)):
+        if oldest.entity is None or any(origin.gave(self.entity) for origin in seen.origins):
             return seen
         return replace(seen, entity=oldest.entity, named_automatically=oldest.named_automatically)
-
-    def was_given_by(self, origin: Origin) -> bool:
-        """Return whether an origin gave the id, however it is written there."""
-        return origin.entity is None or origin.entity.is_same(self.entity)
 
     @property
     def first(self) -> Origin:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import NewType, Self, TypeVar
+from typing import NewType, Self
 
 from bot.domain.errors import InvalidInput
-
-T = TypeVar("T")
 
 WorkspaceId = NewType("WorkspaceId", str)
 """A Slack team id (``T…``), or ``LOCAL_WORKSPACE`` for data from the command line before a workspace connected."""

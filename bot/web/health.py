@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -16,6 +17,8 @@ from bot.storage.ports.inbox import Inbox
 from bot.telemetry.prometheus import PrometheusMetrics
 
 log = logging.getLogger(__name__)
+
+Count = TypeVar("Count")
 
 HealthCheck = Callable[[], Awaitable[None]]
 
@@ -87,7 +90,7 @@ class ReadinessEndpoint:
             async with asyncio.timeout(self._timeout_s):
                 return await self._details()
         except Exception as error:  # noqa: BLE001 - the checks say whether the process is ready
-            log.warning("no details about obligations: %s: %s", type(error).__name__, error)
+            log.warning("no details: %s: %s", type(error).__name__, error)
             return ()
 
     async def _run_checks(self) -> dict[str, str]:
@@ -130,25 +133,19 @@ class MetricsEndpoint:
         self._timeout_s = timeout_s
 
     async def answer(self, _request: Request) -> Response:
-        """Return all metrics. If the inbox can't be counted, its gauges are NaN."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                self._metrics.inbox(await self._inbox.depth())
-        except Exception as error:  # noqa: BLE001 - the other metrics are still useful
-            log.warning("the inbox could not be counted: %s: %s", type(error).__name__, error)
-            self._metrics.inbox(None)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                report = self._obligations or self._inbox.open_obligations
-                self._metrics.obligations(await report())
-        except Exception as error:  # noqa: BLE001 - as above
-            log.warning("the obligations could not be counted: %s: %s", type(error).__name__, error)
-            self._metrics.obligations(None)
+        """Return all metrics. Gauges of what can't be counted are NaN."""
+        await self._update("inbox", self._inbox.depth, self._metrics.inbox)
+        await self._update("obligations", self._obligations or self._inbox.open_obligations, self._metrics.obligations)
         if self._texts is not None:
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    self._metrics.texts(await self._texts())
-            except Exception as error:  # noqa: BLE001 - as above
-                log.warning("the texts could not be counted: %s: %s", type(error).__name__, error)
-                self._metrics.texts(None)
+            await self._update("texts", self._texts, self._metrics.texts)
         return Response(self._metrics.render(), headers=_FRESH | {"Content-Type": self._metrics.content_type})
+
+    async def _update(
+        self, what: str, count: Callable[[], Awaitable[Count]], set_gauges: Callable[[Count | None], None]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                set_gauges(await count())
+        except Exception as error:  # noqa: BLE001 - the other metrics are still useful
+            log.warning("the %s could not be counted: %s: %s", what, type(error).__name__, error)
+            set_gauges(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from bot.blocks.wording import imports as wording
 from bot.domain.errors import FetchRefused, PictureRefused, UserError
 from bot.services.images.import_sources import ImportSource
 from bot.services.imports.archive import PictureArchive, below
+from bot.services.imports.csv_rows import is_address
 from handlers.parsing.payloads import SharedFile
 from handlers.slack.files import HoldMemory
 
@@ -88,13 +90,14 @@ class ImportedPictures:
         self._token = token
         self._max_bytes = max_bytes
         self._archives: list[tuple[str, PictureArchive]] = []
-        self._shared: dict[str, SharedFile] = {}
+        self._shared: defaultdict[str, list[SharedFile]] = defaultdict(list)
         self._hold_memory = hold_memory
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def open(self, archives: Sequence[SharedFile], shared: Sequence[SharedFile]) -> None:
         """Download the ZIP files, and remember the pictures beside them. Raises FetchRefused and InvalidInput."""
-        self._shared = {file.name.casefold(): file for file in shared}
+        for file in shared:
+            self._shared[file.name.casefold()].append(file)
         for number, file in enumerate(archives):
             path = self._folder / f"{number}.zip"
             await self._save(file.url, self._token, path, MAX_ARCHIVE_BYTES)
@@ -108,7 +111,10 @@ class ImportedPictures:
     @property
     def file_ids(self) -> tuple[str, ...]:
         """The Slack files that pictures may come from."""
-        return (*(file_id for file_id, _ in self._archives), *(file.id for file in self._shared.values()))
+        return (
+            *(file_id for file_id, _ in self._archives),
+            *(file.id for alike in self._shared.values() for file in alike),
+        )
 
     @asynccontextmanager
     async def fetched(
@@ -135,12 +141,14 @@ class ImportedPictures:
 
     async def _content(self, written: str, table_id: str) -> tuple[bytes, str, str]:
         """Return a picture, its name, and the Slack file that it is from. Raises UserError."""
-        if written.lower().startswith(("http://", "https://")):
+        if is_address(written):
             async with self._hold_memory():
                 return await self._fetch(written), unquote(urlsplit(written).path.rpartition("/")[2]), table_id
         name = below(written).name
         if shared := self._shared.get(name.casefold()):
-            return await self._read(shared), shared.name, shared.id
+            if len(shared) > 1:
+                raise PictureRefused(wording.pictures_alike(name, len(shared)))
+            return await self._read(shared[0]), shared[0].name, shared[0].id
         problem: UserError = FetchRefused(wording.no_picture(name))
         for file_id, archive in self._archives:
             try:

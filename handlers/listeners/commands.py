@@ -73,7 +73,7 @@ class CommandListener:
         deferral: RequestDeferral,
         metrics: Metrics,
         *,
-        long_requests: RequestDeferral | None = None,
+        long_requests: RequestDeferral,
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
@@ -82,7 +82,7 @@ class CommandListener:
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
         self._deferral = deferral
-        self._long_requests = long_requests or deferral
+        self._long_requests = long_requests
         self._metrics = metrics
         self._commands: Mapping[type[Any], AnswerCommand] = {
             grammar.OpenForm: self._open_search,

@@ -216,7 +216,13 @@ class AnswerComposer:
     async def seen_as(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
         """Return the images that the person sees under an id, with only what they may see of them."""
         found = await self._dependencies.catalogue.of_entity(key, entity, or_given=True)
-        return tuple(record for record in await self.visible(requester, found) if record.entity.is_same(entity))
+        return await self.visible_as(requester, found, entity)
+
+    async def visible_as(
+        self, requester: Requester, records: Sequence[ImageRecord], entity: EntityId
+    ) -> tuple[ImageRecord, ...]:
+        """Return those of the images that the person sees under an id, with only what they may see of them."""
+        return tuple(record for record in await self.visible(requester, records) if record.entity.is_same(entity))
 
     async def unknown_entity(self, requester: Requester, info: DatabaseInfo, entity: EntityId) -> UnknownEntity:
         """Return the error about an id that the person can't know, with a similar one that they can."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,6 +13,8 @@ from cachetools import TTLCache
 
 from bot.adapters.embedded import calibration as calibrations
 from bot.adapters.embedded.calibration import ManualCurve, OwnPairs
+from bot.adapters.embedded.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates
+from bot.adapters.embedded.item_search import find_items
 from bot.adapters.embedded.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
 from bot.adapters.embedded.ports import (
     CalibrationCurve,
@@ -25,25 +27,15 @@ from bot.adapters.embedded.ports import (
 )
 from bot.adapters.embedded.retrieval.index import Floats
 from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSearch
-from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours
+from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
-from bot.adapters.embedded.verification.hubs import lower_hubs
-from bot.adapters.embedded.verification.item_evidence import COMPARED, rank_by_items, region_of_items
+from bot.adapters.embedded.verification.item_evidence import region_of_items
 from bot.adapters.port import Capabilities
 from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import MAX_RESULTS, Match, Matches, validate_limit
 from bot.domain.pages import ListedImage, Page, PageRequest
 from bot.domain.pictures import Picture
-
-CANDIDATES = 32
-"""Minimum number of candidates of a search. Verification may rank a candidate above one with a greater cosine."""
-
-VERIFIED_CANDIDATES = 20
-"""Candidates with the greatest cosines that are verified against their local features."""
-
-MAX_VERIFIED_CANDIDATES = 32
-"""The same, with the nearest fingerprint hits."""
 
 _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 1000, 1.0
 
@@ -264,7 +256,7 @@ class EmbeddedSearch:
             found = found.without(
                 rows.vector_ids_of(state.id, self._extractor.model_id, exclude), max(limit, CANDIDATES)
             )
-        candidates = _candidates(found, rows, verified)
+        candidates = choose_candidates(found, rows, verified)
         # Parts are searched for copies alone.
         compared = region_of_items(query_features) if verified == VERIFIED_CANDIDATES else None
         if compared and not found.fingerprint_hits:
@@ -273,7 +265,7 @@ class EmbeddedSearch:
         if compared and any(scored.verdict.is_copy for scored in scored_matches):
             compared.cancel_points()
         elif compared:
-            scored_matches = _rank_by_items(query_features, candidates, scored_matches, rows, is_complete=not exclude)
+            scored_matches = find_items(query_features, candidates, scored_matches, rows, is_complete=not exclude)
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
@@ -301,43 +293,3 @@ def _new_data_id() -> DataId:
 def _ranking_key(item: tuple[Candidate, ScoredMatch]) -> tuple[float, float, int]:
     candidate, scored = item
     return -scored.score, -candidate.cosine, candidate.row_id
-
-
-def _rank_by_items(
-    query_features: QueryFeatures,
-    candidates: list[Candidate],
-    scored: list[ScoredMatch],
-    rows: VectorRows,
-    *,
-    is_complete: bool,
-) -> list[ScoredMatch]:
-    """Recognise the query's item in other photos. Only here are point features read, since few queries need them.
-
-    ``is_complete``: no image was excluded. Otherwise hubs stay: a search that goes on below hidden matches keeps the
-    order of likeness, which does not depend on what was hidden.
-    """
-    ids = sorted(candidate.row_id for candidate in candidates[:CANDIDATES])
-    stored = dict(zip(ids, rows.embeddings(ids), strict=True))
-    entities = {row_id: key for row_id, (key, _) in stored.items()}
-    embeddings = {row_id: np.frombuffer(packed, "<f2").astype(np.float32) for row_id, (_, packed) in stored.items()}
-    centred = lower_hubs(candidates, scored, entities, embeddings) if is_complete else scored
-    compared = [candidate.row_id for candidate in candidates[:COMPARED]]
-    return rank_by_items(query_features, candidates, centred, rows.point_features(compared), entities)
-
-
-def _candidates(found: Neighbours, rows: VectorRows, verified: int) -> list[Candidate]:
-    """Return the union of both searches, with local features for the candidates that will be verified."""
-    best_hits = list(found.fingerprint_hits)[: MAX_VERIFIED_CANDIDATES - VERIFIED_CANDIDATES]
-    best_cosines = list(found.cosines)[:verified]
-    features = rows.local_features(list(dict.fromkeys([*best_cosines, *best_hits])))
-    row_ids = dict.fromkeys([*found.cosines, *found.fingerprint_hits])
-    return [_candidate(row_id, found, features) for row_id in row_ids]
-
-
-def _candidate(row_id: int, found: Neighbours, features: Mapping[int, bytes]) -> Candidate:
-    hit = found.fingerprint_hits.get(row_id)
-    local_features = features.get(row_id, b"")
-    if hit is None:
-        return Candidate(row_id, found.cosines[row_id], local_features=local_features)
-    cosine = found.cosines.get(row_id, hit.cosine)
-    return Candidate(row_id, cosine, hit.distance, hit.query_row, local_features)

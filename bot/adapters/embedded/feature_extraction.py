@@ -84,8 +84,7 @@ class PictureFeatureExtractor:
     async def _features_of(self, pixels: Pixels, boxes: Sequence[Box]) -> QueryFeatures:
         """Return the features of a picture's rectangles, as views of one query."""
         loop = asyncio.get_running_loop()
-        views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in boxes]
-        prepared = await loop.run_in_executor(self._pool, lambda: [self._model.prepare(view) for view in views])
+        views, prepared = await loop.run_in_executor(self._pool, self._prepare_views, pixels, boxes)
         embeddings, (fingerprints, regions) = await asyncio.gather(
             asyncio.gather(*map(self._runner.embed, prepared)),
             loop.run_in_executor(self._pool, _query_regions, views, boxes, pixels.shape, self._pool),
@@ -111,6 +110,11 @@ class PictureFeatureExtractor:
         await self._idle.wait()
         await self._runner.close()
         await asyncio.to_thread(self._pool.shutdown)
+
+    def _prepare_views(self, pixels: Pixels, boxes: Sequence[Box]) -> tuple[list[Pixels], list[npt.NDArray[Any]]]:
+        """Return a picture's rectangles, and the model's inputs for them."""
+        views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in boxes]
+        return views, [self._model.prepare(view) for view in views]
 
     def _prepare_now(self, picture: Picture) -> tuple[npt.NDArray[Any], Pixels]:
         return self._model.prepare(picture.pixels), fingerprint.luminance(picture.pixels)

@@ -22,7 +22,7 @@ _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 10_000, 30.0
 
 
 class PgvectorNeighbourSearch:
-    """Satisfies ``adapters.embedded.index_cache.NeighbourSearch``. Pass it ``SearchableVectorRows`` only."""
+    """Satisfies ``adapters.embedded.retrieval.index_cache.NeighbourSearch``. Pass it ``SearchableVectorRows`` only."""
 
     def __init__(self, model_id: str, memory_bytes: int) -> None:
         self._model_id = model_id

@@ -8,7 +8,7 @@ USAGE = {
     "search": "/vsearch search <image URL or last>",
     "add": "/vsearch add <image URL or last> in:<database>",
     "list": "/vsearch list in:<database>",
-    "delete": "/vsearch delete <entity> in:<database>",
+    "delete": "/vsearch delete <id> in:<database>",
     "rename": "/vsearch rename <id> to <id> in:<database>",
     "note": '/vsearch note <id> "<text>" in:<database>',
     "export": "/vsearch export in:<database>",

@@ -21,6 +21,7 @@ On older messages, open the ⋮ menu and choose *Find similar images* or *Add to
 `/vsearch rename IMG_1234 to "Valve 42"` · `/vsearch note VLV-0042/A "DN 25"`
 `/vsearch delete valve_0042 in:parts`
 `/vsearch export in:parts` sends you the pictures and a table of them
+Send me a CSV or XLSX file and a ZIP of its pictures to import them
 `/vsearch db` lists the databases
 `/vsearch db create parts` · `/vsearch db delete parts`
 

@@ -119,9 +119,8 @@ def written_as(database: str, typed: str, entity: str) -> str:
 
 def merge_question(database: str, entity: str, new: str, images: int, others: int) -> str:
     """Return the question before an entity becomes one with another."""
-    have = "has 1 image" if others == 1 else f"has {count_images(others)}"
     return (
-        f"{entity_code(new)} {have} in {code(database)} already."
+        f"{entity_code(new)} has {count_images(others)} in {code(database)} already."
         f" Merge {_which(images)} of {entity_code(entity)} into it? Nothing tells them apart afterwards."
     )
 

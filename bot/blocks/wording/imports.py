@@ -44,6 +44,11 @@ def no_picture(name: str) -> str:
     return f"{name} is not beside the table. Share the pictures in a ZIP with it, or write their web addresses."
 
 
+def pictures_alike(name: str, count: int) -> str:
+    """Return that a row's picture is one of several with the same name."""
+    return f"{count} pictures beside the table are named {name}. Rename them, or share them in the folders of a ZIP."
+
+
 def differing(count: int) -> str:
     """Return how to apply rows that differ from their images."""
     have = "image has" if count == 1 else "images have"

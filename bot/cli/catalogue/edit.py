@@ -13,7 +13,7 @@ from bot.cli.terminal.exit_codes import NotConfirmed
 from bot.cli.terminal.options import AsJson, InDatabase, Yes, ask
 from bot.cli.terminal.output import counted, print_line, show_json
 from bot.domain.catalogue import ImageRecord
-from bot.domain.errors import InvalidInput, UnknownEntity
+from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 
 app = typer.Typer()
@@ -64,7 +64,13 @@ def edit(
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, int, EntityId]:
         key = await services_session.database(database)
-        return await _apply(services_session, key, change)
+        records, written = await _chosen(services_session, key, change), change.entity
+        corrections = services_session.services.corrections
+        if change.note is not None:
+            await corrections.set_note(records, change.note)
+        if change.new is not None:
+            written = await corrections.rename(key, records, change.new)
+        return key, len(records), written
 
     key, images, written = context.run_with_services(work)
     if as_json:
@@ -83,19 +89,7 @@ async def _count_others(session: StorageSession, database: str | None, change: _
 
 async def _chosen(session: StorageSession, key: DatabaseKey, change: _Change) -> tuple[ImageRecord, ...]:
     records = await session.storage.catalogue.of_entity(key, change.entity)
-    if not records:
-        raise await unknown_entity(session, key, change.entity)
     chosen = tuple(record for record in records if change.image in {None, record.data_id})
     if not chosen:
-        raise UnknownEntity(f"{change.entity}, image {change.image}", key.name)
+        raise await unknown_entity(session, key, change.entity, change.image)
     return chosen
-
-
-async def _apply(session: ServiceSession, key: DatabaseKey, change: _Change) -> tuple[DatabaseKey, int, EntityId]:
-    records, written = await _chosen(session, key, change), change.entity
-    corrections = session.services.corrections
-    if change.note is not None:
-        await corrections.set_note(records, change.note)
-    if change.new is not None:
-        written = await corrections.rename(key, records, change.new)
-    return key, len(records), written

@@ -186,7 +186,7 @@ def delete(
                     on_progress=lambda done: line.update(done, None),
                 )
         except UnknownEntity:
-            raise await unknown_entity(services_session, key, checked) from None
+            raise await unknown_entity(services_session, key, checked, image) from None
 
     mark = ""
     if not yes:
@@ -211,12 +211,16 @@ async def _count(
     async for record in session.listings.all_records(key, entity_prefix=entity):
         images += record.entity.is_same(entity) and image in {None, record.data_id}
     if not images:
-        raise await unknown_entity(session, key, entity)
+        raise await unknown_entity(session, key, entity, image)
     return key, images, mark
 
 
-async def unknown_entity(session: StorageSession, key: DatabaseKey, entity: EntityId) -> UnknownEntity:
-    """Return the error for an id without images, with the id that was probably meant."""
+async def unknown_entity(
+    session: StorageSession, key: DatabaseKey, entity: EntityId, image: str | None = None
+) -> UnknownEntity:
+    """Return the error for an id without images, with the id that was probably meant; or for one without ``image``."""
+    if image is not None and await session.storage.catalogue.of_entity(key, entity):
+        return UnknownEntity(f"{entity}, image {image}", key.name)
     info = await session.storage.catalogue.database(key)
     near = await session.listings.similar_entities(info, entity)
     # Here an image has the id that it has, wherever it was given another one.

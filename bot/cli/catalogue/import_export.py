@@ -21,7 +21,7 @@ from bot.services.images.import_sources import PictureFolder, PictureTable, sour
 from bot.services.images.importer import ImportOptions
 from bot.services.imports.columns import parse_columns
 from bot.services.imports.report import ImportReport, expect_new_file, write_outcomes
-from bot.services.maintenance.score_calibration import calibrate_database
+from bot.services.maintenance.score_calibration import calibrate_if_doubled
 
 app = typer.Typer()
 
@@ -90,7 +90,7 @@ async def _run_import(
         # bot.cli.main prints the error.
         print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
         raise
-    if report.added and not options.dry_run and await calibrate_database(session.services.visual, key):
+    if report.added and not options.dry_run and await calibrate_if_doubled(session.services.visual, key):
         print_remark(f"Fitted the scores of “{key.name}” to its own pictures.", "dim")
     return report
 

@@ -46,6 +46,8 @@ REGION_FORM = (
 
 def parse_region(text: str, size: tuple[int, int]) -> PictureRegion:
     """Return the region that ``--region`` names of a picture of this size (width, height). Raises InvalidInput."""
+    from bot.images.parts import check_region  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this module
+
     parts = [part.strip() for part in text.split(",")]
     matched = [_NUMBER.fullmatch(part) for part in parts]
     if len(parts) != _REGION_NUMBERS or not all(matched):
@@ -58,8 +60,6 @@ def parse_region(text: str, size: tuple[int, int]) -> PictureRegion:
         for number, part, length in zip(numbers, parts, size * 2, strict=True)
     ]
     try:
-        from bot.images.parts import check_region  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this
-
         return check_region(PictureRegion(*values))
     except InvalidInput:
         raise InvalidInput(f"--region must lie inside the picture, which is {size[0]} × {size[1]} pixels.") from None

@@ -75,8 +75,8 @@ def read_text(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Read the text of all stored pictures now, instead of in the background. Run it again to continue."""
     counts, finished = context_of(ctx).run_with_services_for_all(_read_all)
     if as_json:
-        document = {"images": counts.images, "read": counts.read, "unreadable": counts.unreadable}
-        show_json(document | {"waiting": counts.waiting})
+        read = {"images": counts.images, "read": counts.read, "unreadable": counts.unreadable}
+        show_json({**read, "waiting": counts.waiting})
     else:
         unreadable = f"; {counts.unreadable:,} can't be read" if counts.unreadable else ""
         print_line(f"Read the text of {counts.read:,} of {counted(counts.images, 'picture')}{unreadable}.")

@@ -81,10 +81,6 @@ def normalise_for_storage(data: bytes, limits: PictureLimits) -> tuple[Picture, 
     return _finish(data, decoded, limits)
 
 
-def _normalise_here(data: bytes, limits: PictureLimits) -> tuple[Picture, Copy]:
-    return normalise_for_storage(data, limits) if limits.stored_side else (normalise(data, limits), None)
-
-
 def _finish(data: bytes, decoded: decoder.Decoded, limits: PictureLimits) -> tuple[Picture, Copy]:
     """Return the picture at its final size, upright and in sRGB, and its copy to store if that is larger."""
     ground = transparency.ground_for(decoded.image)
@@ -190,7 +186,7 @@ class Normaliser:
     async def _decode(self, data: bytes, then: Callable[[Picture, Copy], T], limits: PictureLimits) -> T:
         needed, limits = await asyncio.to_thread(self._plan, data, limits)
         if needed.is_certain and needed.memory <= min(IN_PROCESS_BYTES, self._budget.total) and not must_isolate():
-            return await self._run(lambda: then(*_normalise_here(data, limits)), needed.memory)
+            return await self._run(lambda: then(*normalise_for_storage(data, limits)), needed.memory)
         return await self._decode_in_process(data, needed, then, limits)
 
     async def _decode_in_process(

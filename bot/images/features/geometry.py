@@ -15,8 +15,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.features.local_features import COLOURS, MAX_SIDE, LocalFeatures, QueryView
-from bot.images.features.warping import Matrix, coverage, homogeneous, is_view, to_pixels, warp, warped_luminance
+from bot.images.features.local_features import MAX_SIDE, LocalFeatures, QueryView
+from bot.images.features.warping import Matrix, coverage, is_view, warped_luminance
 
 Values = npt.NDArray[np.float32]
 
@@ -53,9 +53,8 @@ class Alignment:
     long side. ``inliers`` of ``matched`` pairs of points agree with it; both are 0 for an overlay.
 
     In the overlap, ``correlation`` (−1 to 1) is that of the luminances, and ``trimmed`` that without the quarter of the
-    patches that differ most, where a sticker may be. ``typical`` and ``worst`` are the median and
-    the greatest difference of their patches, in standard deviations of the stored picture. ``chroma`` is the mean
-    difference of the Cr and Cb channels, and ``brightness`` that of the mean luminances (0 to 255).
+    patches that differ most, where a sticker may be. ``typical`` and ``worst`` are the median and the greatest
+    difference of their patches, in standard deviations of the stored picture.
 
     ``covered`` is the share of the stored picture that the query shows, and ``outside`` the share of the query that
     lies beyond the stored picture.
@@ -68,8 +67,6 @@ class Alignment:
     trimmed: float
     typical: float
     worst: float
-    chroma: float
-    brightness: float
     covered: float
     outside: float
 
@@ -156,15 +153,7 @@ def _measure(query: QueryView, stored: LocalFeatures, matrix: Matrix, inliers: i
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:2, :2])) < 1e-4:  # noqa: PLR2004 - degenerate
         return None
     covered, outside = coverage(query.features, stored, matrix)
-    return Alignment(
-        matrix,
-        inliers,
-        matched,
-        *_luminance_agreement(query, stored, matrix),
-        *_colour_difference(query, stored, matrix),
-        covered,
-        outside,
-    )
+    return Alignment(matrix, inliers, matched, *_luminance_agreement(query, stored, matrix), covered, outside)
 
 
 def match_points(view: QueryView, reference: LocalFeatures) -> Pairs:
@@ -241,35 +230,3 @@ def _kept_bound(values: Values) -> float:
     """Return the greatest of the values that are kept, the least ones. ``np.quantile`` takes ten times as long."""
     place = int(_KEPT_PATCHES * (len(values) - 1))
     return float(np.partition(values, place)[place])
-
-
-def _colour_difference(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> tuple[float, float]:
-    """Return the mean difference of the chroma channels and the difference of the mean luminances in the overlap.
-
-    Both are 0 without an overlap.
-    """
-    a, b = overlapping_colours(query, stored, matrix)
-    if not len(a):
-        return 0.0, 0.0
-    return float(np.abs(a[:, 1:] - b[:, 1:]).mean()), abs(float(a[:, 0].mean() - b[:, 0].mean()))
-
-
-def overlapping_colours(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> tuple[Values, Values]:
-    """Return the colours of the query and of the stored picture in the cells of the overlap, n × 3 each, Y Cr Cb."""
-
-    def to_square(of: LocalFeatures, side: int) -> Matrix:
-        max_side = max(of.width, of.height)
-        return to_pixels(of.width / max_side, of.height / max_side, side, side)
-
-    # Use the level at which the overlap has about twice the stored picture's pixels a side. At a coarser level, a
-    # frame's colour would bleed into the picture.
-    inside = 1 - coverage(query.features, stored, matrix)[1]
-    wanted = 2 * COLOURS / math.sqrt(max(inside, 1e-3))
-    level = min(query.colours, key=lambda image: abs(math.log(len(image) / wanted)))
-    source, target = to_square(query.features, len(level)), to_square(stored, COLOURS)
-    inverse = source @ np.linalg.inv(homogeneous(matrix)) @ np.linalg.inv(target)
-    warped, visible = warp(level, inverse, (COLOURS, COLOURS))
-    ours, theirs = (
-        np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)[visible], np.float32) for image in (warped, stored.colours)
-    )
-    return ours, theirs

@@ -28,29 +28,22 @@ def encode_origins(record: ImageRecord) -> str:
     return json.dumps(content, ensure_ascii=False)
 
 
-def decode_origins(text: bytes, workspace: WorkspaceId) -> tuple[Origin, ...]:
-    """Return the origins of an exported image. Raises InvalidInput.
+def decode_origins(text: bytes, workspace: WorkspaceId) -> tuple[tuple[Origin, ...], str]:
+    """Return the origins of an exported image, and its id if that was made from a file name. Raises InvalidInput.
 
-    There are none if they belong to another workspace. Deletions there don't reach this one, and nobody here can tell
-    who may read its channels.
+    There are no origins if they belong to another workspace. Deletions there don't reach this one, and nobody here can
+    tell who may read its channels.
     """
     try:
         given = json.loads(text)
-        return tuple(map(_origin, given["origins"])) if given["workspace"] == workspace else ()
+        origins = tuple(map(_origin, given["origins"])) if given["workspace"] == workspace else ()
+        return origins, str(given.get("automatic_id", ""))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise InvalidInput(f"The picture's {SUFFIX} file is damaged. Delete it to import the picture as new.") from None
 
 
-def _automatic_id(text: bytes) -> str:
-    """Return the id that was made from a file name before the export, or an empty string."""
-    try:
-        return str(json.loads(text).get("automatic_id", ""))
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-
-
 def read_exported(picture: Path, workspace: WorkspaceId) -> tuple[tuple[Origin, ...], str]:
-    """Return what was exported with a picture: its origins, and its id if that was made from a file name.
+    """Return what was exported with a picture, as ``decode_origins`` does; nothing if it has no such file.
 
     Raises InvalidInput and OSError.
     """
@@ -59,7 +52,7 @@ def read_exported(picture: Path, workspace: WorkspaceId) -> tuple[tuple[Origin, 
         return (), ""
     with beside.open("rb") as stream:
         content = stream.read(MAX_BYTES)
-    return decode_origins(content, workspace), _automatic_id(content)
+    return decode_origins(content, workspace)
 
 
 def _document(origin: Origin) -> Mapping[str, object]:

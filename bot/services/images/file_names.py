@@ -13,6 +13,7 @@ from pathlib import PurePath
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import MAX_ENTITY, EntityId, entity_key
 from bot.services.images.generic_names import is_generic, is_view
+from bot.services.imports.folder_walk import PICTURE_SUFFIXES
 
 OWN_ID = 10
 """Characters of a file's digest that tell apart files with a generic name."""
@@ -22,17 +23,19 @@ _NAMELESS = "image"
 _LOST_SHOWN = 8
 
 # Of files that are shared as pictures. What follows the last dot of ``12.345-B`` is part of the name.
-_SUFFIX = re.compile(
-    r"\.(?:jpe?g?|jfif|pjpeg|png|apng|webp|gif|avifs?|bmp|dib|tiff?|hei[cf]s?|hif|mpo|jp2|j2k|jxl|svg|ico|psd|ai|eps|pdf"
-    r"|dng|raw|cr[23]|nef|arw|orf|rw2|mp4|mov|webm|mkv|avi|docx?|pptx?|xlsx?|zip|tmp|crdownload)\Z",
-    re.IGNORECASE,
+_OTHER_FORMATS = (
+    "jp2 j2k jxl svg ico psd ai eps pdf dng raw cr2 cr3 nef arw orf rw2 mp4 mov webm mkv avi doc docx ppt pptx xls "
+    "xlsx zip tmp crdownload"
 )
+_SUFFIXES = PICTURE_SUFFIXES | {f".{name}" for name in _OTHER_FORMATS.split()}
 _NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffd-\uffff]")
 
 
 def name_without_suffix(name: str) -> str:
     """Return a file's name without the suffix of its format: ``12.345-B`` has none."""
-    stem = _SUFFIX.sub("", name)
+    stem, dot, suffix = name.rpartition(".")
+    if f"{dot}{suffix.lower()}" not in _SUFFIXES:
+        stem = name
     return stem if stem.strip(" .") else ""
 
 
@@ -74,11 +77,12 @@ def _entity(text: str, behind: str) -> EntityId:
     written = unicodedata.normalize("NFC", text)
     shown = _NOT_PRINTABLE.sub("_", written).strip()
     try:
-        shown = str(EntityId(shown[-MAX_ENTITY:]) and shown)
-        is_whole = shown == written.strip()
+        EntityId(shown[-MAX_ENTITY:])
     except InvalidInput:
         # Such as the empty name of “.png”.
         shown, is_whole = _NAMELESS, not written and bool(behind)
+    else:
+        is_whole = shown == written.strip()
     room = MAX_ENTITY - (len(behind) + 1 if behind else 0)
     if not is_whole or len(shown) > room:
         lost = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_LOST_SHOWN]

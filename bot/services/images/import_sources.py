@@ -15,6 +15,7 @@ from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import EntityId, entity_key
 from bot.services.images.file_names import FolderNames, folder_names
 from bot.services.imports.columns import Role
+from bot.services.imports.csv_rows import is_address
 from bot.services.imports.file_lookup import FileLookup
 from bot.services.imports.folder_walk import LeftOut, UnreadableFolder, walk_pictures
 from bot.services.imports.spreadsheet_cells import restore
@@ -128,10 +129,11 @@ class PictureTable:
         find = self.find or FileLookup(self.path.parent).find
         rows = [_restored(row) for row in self.table.rows]
         if self.find is None:
-            rows = [replace(row, error=_ADDRESS) if _is_address(row.file) else row for row in rows]
+            rows = [replace(row, error=_ADDRESS) if is_address(row.file) else row for row in rows]
         found = [(row, *find(row.file)) for row in rows if not row.error]
         unnamed = (below for row, _, below in found if not row.entity)
-        names = folder_names(self.path.resolve().parent.name, unnamed)
+        # A table from Slack lies in a temporary folder, whose name says nothing.
+        names = folder_names("" if self.find else self.path.resolve().parent.name, unnamed)
         first: dict[Path, PictureRow] = {}
         places = iter(found)
         for row in rows:
@@ -143,10 +145,6 @@ class PictureTable:
             error = "" if earlier is row else _contradiction(earlier, row)
             same_as = 0 if earlier is row or error else earlier.line
             yield ImportSource(path, row.entity, row.note, names, below, row.line, same_as, error)
-
-
-def _is_address(file: str) -> bool:
-    return file.lower().startswith(("http://", "https://"))
 
 
 def _restored(row: PictureRow) -> PictureRow:

@@ -27,11 +27,12 @@ class PictureArchive:
         self._archive = archive
         self._name = name
         self._members = members
+        # By the last one and the last two parts of their paths, without case. All ends of a path with thousands of
+        # folders would take a gigabyte.
         self._by_end: defaultdict[str, list[str]] = defaultdict(list)
         for member in members:
-            parts = member.split("/")
-            for start in range(len(parts)):
-                self._by_end["/".join(parts[start:])].append(member)
+            for end in _ends(member.casefold()):
+                self._by_end[end].append(member)
 
     @classmethod
     def open(cls, path: Path, name: str) -> Self:
@@ -47,7 +48,7 @@ class PictureArchive:
             raise InvalidInput(
                 f"{name} holds more than {MAX_MEMBERS:,} files or {MAX_UNPACKED // 1_000_000_000} GB. Divide it."
             )
-        return cls(archive, name, {_key(_name_of(info)): info for info in infos})
+        return cls(archive, name, {_path(_name_of(info)): info for info in infos})
 
     def close(self) -> None:
         """Close the file."""
@@ -61,7 +62,7 @@ class PictureArchive:
         if len(found) > 1:
             raise PictureRefused(f"{self._name} has {len(found)} files of this name. Write the path.")
         info = self._members[found[0]]
-        if found[0].endswith(_ARCHIVES):
+        if found[0].casefold().endswith(_ARCHIVES):
             raise PictureRefused("This is an archive within the archive. Pack its pictures themselves.")
         if info.flag_bits & _ENCRYPTED:
             raise PictureRefused("The file is encrypted. Pack it without a password.")
@@ -70,18 +71,22 @@ class PictureArchive:
         try:
             with self._archive.open(info) as stream:
                 return stream.read(max_bytes)
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
-            raise PictureRefused("The file can't be unpacked: the archive is damaged there.") from None
-        except Exception as error:
-            # zlib, bz2 and lzma have errors of their own.
+        except Exception as error:  # zipfile, zlib, bz2 and lzma raise errors of many kinds
             raise PictureRefused("The file can't be unpacked: the archive is damaged there.") from error
 
     def _find(self, written: str) -> Sequence[str]:
-        key = _key(written)
-        if key in self._members:
-            return (key,)
+        path = _path(written)
+        if path in self._members:
+            return (path,)
+        key = path.casefold()
+        name, *with_folder = _ends(key)
+        alike = self._by_end.get(with_folder[0] if with_folder else name, ())
         # Programs put the pictures into a folder that the table doesn't know, or write the folders of somebody's disk.
-        return self._by_end.get(key) or self._by_end.get(key.rpartition("/")[2]) or ()
+        return (
+            [member for member in alike if member.casefold() == key]
+            or [member for member in alike if member.casefold().endswith(f"/{key}")]
+            or self._by_end.get(name, ())
+        )
 
 
 def below(written: str) -> PurePath:
@@ -92,8 +97,14 @@ def below(written: str) -> PurePath:
 _NOWHERE = {"", ".", ".."}
 
 
-def _key(written: str) -> str:
-    return unicodedata.normalize("NFC", below(written).as_posix()).casefold()
+def _path(written: str) -> str:
+    return unicodedata.normalize("NFC", below(written).as_posix())
+
+
+def _ends(path: str) -> Sequence[str]:
+    """Return the last part of a path, and the last two if it has as many."""
+    parts = path.rsplit("/", 2)
+    return [parts[-1], "/".join(parts[-2:])] if len(parts) > 1 else parts
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:

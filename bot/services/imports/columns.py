@@ -117,5 +117,5 @@ def _quoted(cell: str) -> str:
 
 
 def _listed(cells: Sequence[str]) -> str:
-    shown = [_quoted(cell) for cell in cells if cell.strip()][:_SHOWN]
-    return ", ".join(shown) + (", …" if len(cells) > _SHOWN else "")
+    named = [_quoted(cell) for cell in cells if cell.strip()]
+    return ", ".join(named[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")

@@ -14,6 +14,7 @@ from itertools import islice
 
 from bot.domain.errors import TableRefused
 from bot.services.imports.columns import names_files
+from bot.services.imports.folder_walk import PICTURE_SUFFIXES
 
 DELIMITERS = ",;\t|"
 
@@ -23,6 +24,7 @@ MAX_COMPARED = 50
 _HINT = re.compile(r'\A\s*"?sep=([^"\w\r\n ])"?[^\S\r\n]*(?:\r\n|\n|\r|\Z)', re.IGNORECASE)
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 _BLANKS = " \t\u00a0\u3000"
+_SUFFIXES = tuple(PICTURE_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,8 @@ def _quoted_row(name: str, text: str, delimiter: str, place: int, line: int) -> 
         found = pattern.match(text, place)
         assert found is not None
         quoted, plain, end = found.group("quoted"), found.group("plain"), found.group("end")
-        here = line + _breaks("".join(cells))
         if quoted is None and plain.lstrip(_BLANKS).startswith('"'):
-            raise TableRefused(name, _fault(text, place), here)
+            raise TableRefused(name, _fault(text, place), line + _breaks("".join(cells)))
         cells.append(plain if quoted is None else quoted.replace('""', '"'))
         place = found.end()
         if end != delimiter:
@@ -123,13 +124,15 @@ def _fault(text: str, place: int) -> str:
     return f'{what} Write a quote inside of a cell twice, as in "2"" pipe".'
 
 
-_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif|bmp|tiff?|hei[cf]|hif)\Z", re.IGNORECASE)
+def is_address(text: str) -> bool:
+    """Return whether a cell has a web address instead of a file."""
+    return text.lower().startswith(("http://", "https://"))
 
 
 def is_picture_name(cell: str) -> bool:
     """Return whether a cell looks like the name or the address of a picture."""
     text = cell.strip()
-    return bool(_PICTURE.search(text)) or text.lower().startswith(("http://", "https://"))
+    return text.lower().endswith(_SUFFIXES) or is_address(text)
 
 
 def _check_swallowed(name: str, cells: list[str], delimiter: str, line: int) -> None:

@@ -68,7 +68,7 @@ def _check_size(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
         raise TableRefused(path.name, _DAMAGED) from None
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
         raise TableRefused(path.name, f"The file unpacks to more than {MAX_UNPACKED // 1_000_000} MB.")

@@ -12,7 +12,7 @@ from bot.storage.ports.catalogue import Catalogue
 log = logging.getLogger(__name__)
 
 
-async def calibrate_database(visual: VisualSearch, key: DatabaseKey) -> bool:
+async def calibrate_if_doubled(visual: VisualSearch, key: DatabaseKey) -> bool:
     """Let a database calibrate itself if it has doubled since it did. Returns whether it has.
 
     Back ends with scores of their own do nothing. Raises UnknownDatabase, ModelMismatch and BackendError.
@@ -31,7 +31,7 @@ async def calibrate_all(visual: VisualSearch, catalogue: Catalogue) -> None:
     for workspace in await catalogue.workspaces():
         for info in await catalogue.databases(workspace):
             try:
-                await calibrate_database(visual, info.key)
+                await calibrate_if_doubled(visual, info.key)
             except BotError as error:
                 # It was deleted meanwhile, or waits for a reindex.
                 log.info("can't fit the scores of %s/%s: %s", info.key.workspace, info.key.name, error)

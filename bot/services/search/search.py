@@ -106,7 +106,7 @@ class _Query:
     by_entity: bool
     text: PictureText | None
 
-    def close(self, matches: Sequence[Match]) -> list[Match]:
+    def showable(self, matches: Sequence[Match]) -> list[Match]:
         """Return the matches that may be shown. The others are only counted."""
         examined = EXAMINED if self.text is None else DEPTH
         return [match for place, match in enumerate(matches) if place < examined or match.score >= self.minimum]
@@ -250,8 +250,8 @@ class SearchService:
 
     async def _found(self, query: _Query, readers: Readers | None) -> _Found:
         answer = await self._matches(query)
-        close = frozenset(match.data_id for match in query.close(answer.matches))
-        found = _Found(answer, answer.matches, await self._records(query.info.key, answer.matches), close)
+        showable = frozenset(match.data_id for match in query.showable(answer.matches))
+        found = _Found(answer, answer.matches, await self._records(query.info.key, answer.matches), showable)
         return found if readers is None else await self._only_visible(query, found, readers)
 
     async def _only_visible(self, query: _Query, found: _Found, readers: Readers) -> _Found:
@@ -265,9 +265,9 @@ class SearchService:
         hidden: list[Match] = []
         while True:
             matches, records, is_first = found.matches, found.records, not excluded
-            close = query.close(matches)
-            shown = await readers.shown([records[match.data_id] for match in close if match.data_id in records])
-            passed = [match for match in close if match.data_id not in shown]
+            showable = query.showable(matches)
+            shown = await readers.shown([records[match.data_id] for match in showable if match.data_id in records])
+            passed = [match for match in showable if match.data_id not in shown]
             above = [match for match in passed if match.score >= query.minimum]
             hidden += [match for match in above if match.data_id in records]
             excluded.update(match.data_id for match in passed)

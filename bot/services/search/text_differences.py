@@ -1,8 +1,8 @@
 """Tell one template from another: pictures of one layout whose words differ are no copies. Pure functions.
 
 Edits of a copy add words or cut some off, and a small copy is misread. None of that puts other words in the place of
-the stored ones. So lines are compared that lie at the same place, after the lines that agree have shown where the
-stored picture lies in the query.
+the stored ones. So words are compared that lie at the same place, after the words that agree have shown where the query
+lies in the stored picture.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ MAX_EDGE = 0.01
 """Distance from the edge of the picture, as a share of it, below which a line may have been cut."""
 
 MIN_COMMON = 2
-"""Least number of lines that both pictures have at matching places. They show that the layout is the same."""
+"""Least number of words that both pictures have at matching places. They show that the layout is the same."""
 
 MIN_OVERLAP = 0.5
-"""Least overlap of two lines at the same place: of the shorter one's width, and of the lower one's height."""
+"""Least overlap of two words at the same place: of the shorter one's width, and of the lower one's height."""
 
 MAX_HEIGHTS = 1.4
-"""Greatest ratio of the heights of two lines at the same place. A caption across a line is larger, mostly."""
+"""Greatest ratio of the heights of two words at the same place. A caption across a line is larger, mostly."""
 
 MAX_STRAY = 0.03
-"""How far a line may be from its place, as a share of the picture."""
+"""How far a word may be from its place, as a share of the picture."""
 
 MAX_FITTED = 40
-"""Common words from which it is found out where the query lies."""
+"""Greatest number of common words from which the query's place is computed."""
 
 MIN_AGREEING = 0.6
 """Share of the common words that must be at matching places."""
 
-MAX_ALIKE = 0.7
-"""Share of a line's letters that agree, from which it may be the same line misread."""
+MIN_ALIKE = 0.7
+"""Share of a word's letters that agree, from which it may be the same word misread."""
 
 _SHORT, _LONG = 4, 8
+"""Letters of a word of which one may be misread, and of one of which two may."""
 
 MIN_DIGITS = 3
 _DIGITS = str.maketrans("", "", "0123456789ol")
@@ -143,12 +144,12 @@ def _is_sure(line: TextLine) -> bool:
 
 
 def _placement(ours: Sequence[_Word], theirs: Sequence[_Word]) -> _Placement | None:
-    """Return where the query lies in the stored picture, as lines with the same words show; None if they don't."""
+    """Return where the query lies in the stored picture, as the words of both show; None if they don't."""
     first, second = _unique(ours), _unique(theirs)
-    pairs = [(first[words].box, second[words].box) for words in first.keys() & second.keys()]
+    pairs = [(first[word].box, second[word].box) for word in first.keys() & second.keys()]
     if len(pairs) < MIN_COMMON:
         return None
-    # Lines give sizes of their own, so two of them are enough even if they lie in one row or column.
+    # Words have sizes of their own, so two of them are enough even if they lie in one row or column.
     scale_x = median(to.width / max(of.width, 1e-6) for of, to in pairs)
     scale_y = median(to.height / max(of.height, 1e-6) for of, to in pairs)
     xs, ys = _axis(pairs, "left", scale_x), _axis(pairs, "top", scale_y)
@@ -167,9 +168,9 @@ def _axis(pairs: Sequence[tuple[PictureRegion, PictureRegion]], side: str, scale
     return scale, median(to - scale * of for of, to in points)
 
 
-def _unique(lines: Sequence[_Word]) -> Mapping[str, _Word]:
-    counts = Counter(line.folded for line in lines)
-    return {line.folded: line for line in lines if counts[line.folded] == 1 and len(line.folded) >= _SHORT}
+def _unique(words: Sequence[_Word]) -> Mapping[str, _Word]:
+    counts = Counter(word.folded for word in words)
+    return {word.folded: word for word in words if counts[word.folded] == 1 and len(word.folded) >= _SHORT}
 
 
 def _stray(one: PictureRegion, other: PictureRegion) -> float:
@@ -183,7 +184,7 @@ def _gap(one: PictureRegion, other: PictureRegion) -> float:
 
 
 def _is_same_place(one: PictureRegion, other: PictureRegion) -> bool:
-    """Return whether two lines fill one field: they overlap, and begin, end or lie around the same point."""
+    """Return whether two words fill one field: they overlap, and begin, end or lie around the same point."""
     low, high = sorted((one.height, other.height))
     if low <= 0 or high > MAX_HEIGHTS * low:
         return False
@@ -218,11 +219,11 @@ def _differ(word: str, other: str) -> bool:
     if (other in word and 2 * len(other) >= len(word)) or (common > 1 and 2 * common >= longest):
         return False
     if len(other) > len(word):
-        most = int(len(word) * (1 - MAX_ALIKE))
+        most = int(len(word) * (1 - MIN_ALIKE))
         parts = {other[at : at + len(word)] for at in range(len(other) - len(word) + 1)}
         if any(edit_distance(word, part, most) <= most for part in parts):
             return False
-    most = int(longest * (1 - MAX_ALIKE))
+    most = int(longest * (1 - MIN_ALIKE))
     return edit_distance(word, other, most) > most
 
 

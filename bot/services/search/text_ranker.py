@@ -23,8 +23,10 @@ SAMPLE = 1000
 """Newest texts of a database from which the rarity of trigrams is counted."""
 
 RARITIES, RARITY_S = 50, 600.0
+"""Databases of which the rarities are remembered, and for how long, in seconds."""
+
 HAVE_TEXTS_S = 30.0
-"""Databases of which the rarities are remembered, and for how long; and whether they have texts at all."""
+"""How long it is remembered whether a database has texts at all, in seconds."""
 
 
 class TextRanker(Protocol):
@@ -68,10 +70,9 @@ class StoredTextRanker:
 
     async def needs_text(self, key: DatabaseKey, picture: Picture) -> bool:
         """Return whether reading a query could change anything: its text isn't known, and some images have text."""
-        if self._queries.known(picture.digest) is not None:
+        if self._queries.known(picture.digest) is not None or not await self._has_texts(key):
             return False
-        is_stored = await self._texts.of_picture(key, picture.digest) is not None
-        return not is_stored and await self._has_texts(key)
+        return await self._texts.of_picture(key, picture.digest) is None
 
     async def _has_texts(self, key: DatabaseKey) -> bool:
         found = self._have_texts.get(key)

@@ -103,12 +103,13 @@ class TextEvidence:
         """What it adds to the score of a match without proof."""
         return TEXT_WEIGHT * self.similarity * self.shared / (self.shared + ENOUGH)
 
-    def proves_same_item(self, others: float) -> bool:
-        """Return whether it shows the same item; ``others`` is the greatest similarity of another item's text."""
+    @property
+    def may_be_same_item(self) -> bool:
+        """Whether it shows the same item, unless the text of another item is nearly as similar."""
         return (
             self.words is not None
             and self.words.agreeing >= SAME_ITEM_WORDS
-            and self.similarity >= max(SAME_ITEM_SIMILARITY, SAME_ITEM_LEAD * others)
+            and self.similarity >= SAME_ITEM_SIMILARITY
             and self.coverage >= SAME_ITEM_COVERAGE
         )
 
@@ -155,15 +156,18 @@ def rank(
 
 
 def _without_rivals(judged: Sequence[Match], before: Sequence[Match]) -> list[Match]:
-    """Return the matches with one item that is the same. Points can't tell flavours of one pack apart, words can."""
+    """Return the matches, with no other “same item” beside one that its text proves.
+
+    Points can't tell flavours of one pack apart, words can.
+    """
     by_text = {
-        match.entity
+        match.entity.key
         for match, earlier in zip(judged, before, strict=True)
         if match.verdict is Verdict.SAME_ITEM and earlier.verdict is not Verdict.SAME_ITEM
     }
     return [
         replace(match, verdict=Verdict.SIMILAR)
-        if by_text and match.verdict is Verdict.SAME_ITEM and match.entity not in by_text
+        if by_text and match.verdict is Verdict.SAME_ITEM and match.entity.key not in by_text
         else match
         for match in judged
     ]
@@ -191,16 +195,19 @@ def _judged(
     """
     if match.verdict.is_copy or (match.text is not None and match.text.contradicts):
         return match
-    similarity = evidence[match.data_id].similarity
-    is_weak = before.score < WEAK_ITEM_SCORE and similarity < WEAK_ITEM_SIMILARITY
+    own = evidence[match.data_id]
+    is_weak = before.score < WEAK_ITEM_SCORE and own.similarity < WEAK_ITEM_SIMILARITY
     if before.verdict is Verdict.SAME_ITEM and is_weak:
         return replace(match, verdict=Verdict.SIMILAR)
-    rivals = [one for one in scored if one.entity != match.entity and not one.verdict.is_copy]
+    # First, because few texts get that far, and the rest looks at every other match.
+    if not own.may_be_same_item:
+        return match
+    rivals = [one for one in scored if not one.verdict.is_copy and not one.entity.is_same(match.entity)]
     most = max((evidence[one.data_id].similarity for one in rivals if one.data_id in evidence), default=0.0)
     # A rival with as many words may have been misread.
     agreeing = match.text.agreeing if match.text else 0
     is_best = all(match.score >= one.score and (one.text is None or agreeing > one.text.agreeing) for one in rivals)
-    if not (is_best and evidence[match.data_id].proves_same_item(most)):
+    if not (is_best and own.similarity >= SAME_ITEM_LEAD * most):
         return match
     return replace(match, score=max(match.score, SAME_ITEM_SCORE), verdict=Verdict.SAME_ITEM)
 

@@ -19,6 +19,7 @@ MAX_FOUND = 500
 """Images with some of the words of which those with most are looked at."""
 
 MAX_QUERY = 300
+"""Characters of a search. The rest is ignored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,24 +113,19 @@ def remove_origins(
     before = read_origins(connection, [image.id])[image.id]
     removed = delete_origins(connection, image.id, scope)
     after = read_origins(connection, [image.id])[image.id]
-    left = len(after)
-    if left:
+    if after:
         _keep_entity(connection, image, [one for one in before if one not in after], after)
-    if not left:
+    else:
         connection.execute(delete(images).where(images.c.id == image.id))
         queue_removals(connection, {image.digest}, now)
-    return RemovedOrigins(removed, left, EntityId(image.entity))
+    return RemovedOrigins(removed, len(after), EntityId(image.entity))
 
 
 def _keep_entity(connection: Connection, image: Row[Any], removed: Sequence[Origin], left: Sequence[Origin]) -> None:
     """Let the image keep its id if everybody could read where it was given, and nobody else gave it."""
     entity = EntityId(image.entity)
-
-    def gave_it(origin: Origin) -> bool:
-        return origin.entity is None or origin.entity.is_same(entity)
-
-    was_public = any(gave_it(one) and (not one.slack or one.slack.kind is ChannelKind.PUBLIC) for one in removed)
-    if was_public and not any(map(gave_it, left)):
+    was_public = any(one.gave(entity) and (not one.slack or one.slack.kind is ChannelKind.PUBLIC) for one in removed)
+    if was_public and not any(one.gave(entity) for one in left):
         give_entity(connection, image.id, entity, automatic=image.named_automatically)
 
 

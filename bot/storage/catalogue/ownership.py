@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from bot.domain.catalogue import Origin, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind
@@ -15,6 +17,7 @@ from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, W
 from bot.storage.catalogue.origins import imported_from_slack
 from bot.storage.catalogue.rows import bump_revision, database_id_of, lock_in_back_ends
 from bot.storage.catalogue.visibility import record_channels
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import (
     database_channels,
     databases,
@@ -25,6 +28,7 @@ from bot.storage.sql.schema.tables import (
 
 # The back ends' rows change as well, so that a database is never in two workspaces.
 _TABLES = (databases, embedded_databases, hosted_databases)
+_PLACE = ("slack_file", "slack_channel", "slack_message", "slack_permalink")
 
 MAX_NAME = 64
 """Characters of a database's name."""
@@ -47,19 +51,26 @@ def forget_slack(connection: Connection, key: DatabaseKey, limit: int) -> int:
     """
     database_id = bump_revision(connection, key)
     rows = connection.execute(imported_from_slack(database_id).limit(limit)).all()
+    by_kind: dict[ChannelKind | None, list[int]] = defaultdict(list)
     for row in rows:
-        # Rows without a kind are from the first versions.
-        kind = None if row.slack_file is None else ChannelKind(row.slack_kind or ChannelKind.PRIVATE)
-        hidden = kind is not None and kind is not ChannelKind.PUBLIC
-        place = dict.fromkeys(
-            ("slack_file", "slack_channel", "slack_message", "slack_permalink"), "" if hidden else None
-        )
-        nothing = {"author": "", "note": "", "source_name": "", "slack_kind": str(kind) if hidden else None}
-        nothing["source"] = str(OriginSource.IMPORT)
-        connection.execute(update(image_origins).where(image_origins.c.id == row.id).values(**place, **nothing))
-        slack = SlackOrigin("", "", "", kind=kind) if kind and hidden else None
+        by_kind[_closed_kind(row)].append(row.id)
+    for kind, ids in by_kind.items():
+        values = dict.fromkeys(_PLACE, None if kind is None else "")
+        values |= {"author": "", "note": "", "source_name": "", "slack_kind": kind and str(kind)}
+        values["source"] = str(OriginSource.IMPORT)
+        for some in in_batches(ids):
+            connection.execute(update(image_origins).where(image_origins.c.id.in_(some)).values(values))
+        slack = None if kind is None else SlackOrigin("", "", "", kind=kind)
         record_channels(connection, database_id, [Origin(OriginSource.IMPORT, datetime.now(UTC), slack=slack)])
     return len(rows)
+
+
+def _closed_kind(row: Row[Any]) -> ChannelKind | None:
+    """Return the kind of the conversation that an origin is from, or None if everybody in the workspace can read it."""
+    if row.slack_file is None or row.slack_kind == ChannelKind.PUBLIC:
+        return None
+    # Rows without a kind are from the first versions.
+    return ChannelKind(row.slack_kind or ChannelKind.PRIVATE)
 
 
 def return_to_operator(connection: Connection, key: DatabaseKey, revision: int) -> DatabaseKey | None:

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
@@ -256,17 +268,16 @@ class SqlVectorRows(SqlReindexRows):
 
     def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
         """Return the stored local features of vectors, by row id. Vectors without any are left out."""
-        found: dict[int, bytes] = {}
-        for some in in_batches(row_ids):
-            rows = self._connection.execute(_LOCAL_FEATURES, {"some": some})
-            found.update((row_id, features) for row_id, features in rows)
-        return found
+        return self._features(_LOCAL_FEATURES, row_ids)
 
     def point_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
         """Return the stored point features of vectors, by row id. Vectors without any are left out."""
+        return self._features(_POINT_FEATURES, row_ids)
+
+    def _features(self, query: Select[Any], row_ids: Sequence[int]) -> dict[int, bytes]:
         found: dict[int, bytes] = {}
         for some in in_batches(row_ids):
-            rows = self._connection.execute(_POINT_FEATURES, {"some": some})
+            rows = self._connection.execute(query, {"some": some})
             found.update((row_id, features) for row_id, features in rows)
         return found
 

@@ -38,14 +38,12 @@ class SqlReindexRows:
         self, database_id: int, model_id: str, after: int, limit: int
     ) -> Sequence[tuple[int, DataId]]:
         """Return the same for images that lack a vector of the model, or point features for it."""
-        complete = exists().where(_vectors.image_id == _images.id, _vectors.model_id == model_id, _HAS_POINTS)
-        return self._images_without(complete, database_id, after, limit)
+        return self._images_without(_has_points(model_id), database_id, after, limit)
 
     def count_images_without_points(self, database_id: int, model_id: str) -> int:
         """Return how many images ``images_without_points`` returns in all."""
-        complete = exists().where(_vectors.image_id == _images.id, _vectors.model_id == model_id, _HAS_POINTS)
-        query = select(func.count()).select_from(embedded_images).where(_images.database_id == database_id, ~complete)
-        return self._connection.execute(query).scalar_one()
+        lacking = (_images.database_id == database_id) & ~_has_points(model_id)
+        return self._connection.execute(select(func.count()).select_from(embedded_images).where(lacking)).scalar_one()
 
     def lacking_points(self, model_id: str) -> list[DatabaseKey]:
         """Return the databases with vectors of the model that have no point features, by workspace and name."""
@@ -79,3 +77,8 @@ class SqlReindexRows:
         for some in in_batches(ids):
             self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
         return len(ids)
+
+
+def _has_points(model_id: str) -> Exists:
+    """Return the condition on images: they have a vector of the model, and point features for it."""
+    return exists().where(_vectors.image_id == _images.id, _vectors.model_id == model_id, _HAS_POINTS)

@@ -8,6 +8,8 @@ from handlers.parsing.grammar.tokens import Token
 
 _TO = frozenset({"to", "into", "->", "→", "=>"})
 
+_OLD_AND_NEW = 2
+
 OtherModifiers = tuple[tuple[str, str], ...]
 """The modifiers that are no operands, with their values."""
 
@@ -32,8 +34,11 @@ def split_operands(tokens: Sequence[Token]) -> tuple[tuple[Words, Words] | None,
             sides[-1].append(token)
         else:
             others.append((token.name, token.text))
-    is_clear = len(sides) == len(("old", "new")) and all(sides)
-    return ((tuple(sides[0]), tuple(sides[1])) if is_clear else None), tuple(others)
+    match sides:
+        case [old, new] if old and new:
+            return (tuple(old), tuple(new)), tuple(others)
+        case _:
+            return None, tuple(others)
 
 
 def split_note(tokens: Sequence[Token]) -> tuple[tuple[Words, str] | None, OtherModifiers]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -25,7 +23,7 @@ class PostedMessage:
 
     channel: str
     ts: str
-    is_complete: bool = True
+    is_complete: bool
 
 
 async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> bool:
@@ -41,7 +39,7 @@ async def post_editable(client: AsyncWebClient, channel: str, reply: Reply, thre
 
     Raises SlackApiError and network errors.
     """
-    posted: list[Mapping[str, Any]] = []
+    posted: list[tuple[str, str]] = []
 
     async def send(text: str, blocks: list[Block] | None) -> None:
         answer = await client.chat_postMessage(
@@ -55,10 +53,10 @@ async def post_editable(client: AsyncWebClient, channel: str, reply: Reply, thre
             # Unlike a block's id, this stays if Slack refuses the blocks.
             metadata=metadata_of(reply.marker),
         )
-        posted.append({"channel": answer.get("channel"), "ts": answer.get("ts")})
+        posted.append((str(answer.get("channel") or channel), str(answer.get("ts") or "")))
 
     is_complete = await send_reply(send, reply)
-    return PostedMessage(str(posted[-1]["channel"] or channel), str(posted[-1]["ts"] or ""), is_complete)
+    return PostedMessage(*posted[-1], is_complete)
 
 
 async def post_message(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> str:

@@ -123,7 +123,7 @@ class CorrectionComposer:
     async def _of_entity(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> _Images:
         info = await self._dependencies.databases.find(key)
         records = await self._dependencies.catalogue.of_entity(info.key, entity, or_given=True)
-        shown = await self._answers.seen_as(requester, info.key, entity)
+        shown = await self._answers.visible_as(requester, records, entity)
         if not shown:
             # The person may not even know that the entity exists.
             raise await self._answers.unknown_entity(requester, info, entity)

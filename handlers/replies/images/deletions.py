@@ -49,9 +49,7 @@ class DeletionComposer:
             found = await self._dependencies.listings.entity(key, entity)
         except UnknownEntity:
             raise await self._answers.unknown_entity(requester, info, entity) from None
-        seen = {
-            record.data_id for record in await self._answers.visible(requester, found) if record.entity.is_same(entity)
-        }
+        seen = {record.data_id for record in await self._answers.visible_as(requester, found, entity)}
         records = tuple(record for record in found if record.entity.is_same(entity) or record.data_id in seen)
         if not records:
             raise await self._answers.unknown_entity(requester, info, entity)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from bot.blocks.wording.errors import STILL_WORKING
-from bot.domain.catalogue import SlackOrigin
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import EntityId, Note
 from bot.domain.matches import Matches
@@ -19,7 +18,7 @@ from handlers import errors
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, key_of, press, run_command
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, add_secret, key_of, press, run_command
 
 FIVE = {f"part_{seed}": encoded(photo(320, 240, seed=seed), "PNG") for seed in range(10, 15)}
 WANTED = FIVE["part_10"]
@@ -134,13 +133,7 @@ async def test_shared_answer_shows_only_what_the_whole_channel_may_see(
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", gasket_7=GASKET)
-    slack.add_channel("C0PRIVATE", "secrets", kind="private")
-    picture = await app.services.normaliser.picture(VALVE)
-    jpeg = await app.services.normaliser.jpeg(picture)
-    origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
-    await app.services.additions.add(
-        key_of(app, "parts"), picture, jpeg, EntityId("secret_valve"), Note("hush"), origin=origin
-    )
+    await add_secret(slack, app)
     mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
     assert "secret_valve" in mine.everything
     await slack.press(mine, "results_share")
@@ -155,11 +148,7 @@ async def test_shared_answer_shows_only_what_the_whole_channel_may_see(
 async def test_more_shows_what_the_person_may_see(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", **FIVE)
-    slack.add_channel("C0PRIVATE", "secrets", kind="private")
-    picture = await app.services.normaliser.picture(VALVE)
-    jpeg = await app.services.normaliser.jpeg(picture)
-    origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
-    await app.services.additions.add(key_of(app, "parts"), picture, jpeg, EntityId("secret"), Note(), origin=origin)
+    await add_secret(slack, app)
     first = await shared(slack, VALVE)
     member = await press(slack, first, "results_more")
     other = await press(slack, first, "results_more", user="U0OTHER")

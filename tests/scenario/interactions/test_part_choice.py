@@ -14,13 +14,11 @@ import numpy as np
 from httpx import ASGITransport, AsyncClient
 from PIL import Image
 
-from bot.domain.catalogue import SlackOrigin
-from bot.domain.identifiers import EntityId, Note
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, key_of, press, run_command
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, add_secret, press, run_command
 
 OTHER = "U0OTHER"
 
@@ -32,6 +30,12 @@ def collage(*pictures: bytes) -> bytes:
         with Image.open(io.BytesIO(content)) as image:
             sheet.paste(image.resize((320, 240)), (number % 2 * 320, number // 2 * 240))
     return encoded(sheet, "PNG")
+
+
+async def answered(slack: FakeSlack, picture: bytes, text: str = "") -> Message:
+    """Share a picture with a mention, and return the answer in the thread."""
+    message = await slack.upload(picture, text=text, mention=True)
+    return await slack.wait_for_reply(GENERAL, message.ts)
 
 
 def pressable(message: Message) -> dict[str, dict[str, Any]]:
@@ -51,8 +55,7 @@ FILLERS = [encoded(photo(320, 240, seed=seed), "PNG") for seed in (50, 51, 52)]
 
 async def test_part_of_a_collage_is_named_in_the_answer(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    message = await slack.upload(collage(*FILLERS, VALVE), mention=True)
-    answer = await slack.wait_for_reply(GENERAL, message.ts)
+    answer = await answered(slack, collage(*FILLERS, VALVE))
     assert "`valve_0042`" in answer.everything
     assert "found in the bottom right part of the picture" in answer.everything
 
@@ -60,8 +63,7 @@ async def test_part_of_a_collage_is_named_in_the_answer(slack: FakeSlack, start:
 async def test_chosen_part_is_searched_for_the_person_alone(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     shared = collage(VALVE, FILLERS[0], GASKET, FILLERS[1])
-    message = await slack.upload(shared, text="min:0", mention=True)
-    answer = await slack.wait_for_reply(GENERAL, message.ts)
+    answer = await answered(slack, shared, "min:0")
     choice = await press(slack, answer, "results_choose_part", user=OTHER)
     assert (choice.to, choice.thread_ts) == (OTHER, answer.thread_ts)
     labels = list(pressable(choice))
@@ -90,8 +92,7 @@ async def test_regions_are_drawn_on_a_picture_that_belongs_to_no_channel(
     slack: FakeSlack, start: Start, tmp_path: Path
 ) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    message = await slack.upload(UNRELATED, mention=True)
-    answer = await slack.wait_for_reply(GENERAL, message.ts)
+    answer = await answered(slack, UNRELATED)
     choice = await press(slack, answer, "results_choose_part")
     [image] = [block for block in choice.blocks if block["type"] == "image"]
     file = slack.state.files[image["slack_file"]["id"]]
@@ -110,15 +111,8 @@ async def test_regions_are_drawn_on_a_picture_that_belongs_to_no_channel(
 async def test_answer_to_a_part_hides_what_its_reader_may_not_see(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
-    slack.add_channel("C0PRIVATE", "secrets", kind="private")
-    picture = await app.services.normaliser.picture(VALVE)
-    jpeg = await app.services.normaliser.jpeg(picture)
-    origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
-    await app.services.additions.add(
-        key_of(app, "parts"), picture, jpeg, EntityId("secret_valve"), Note("hush"), origin=origin
-    )
-    message = await slack.upload(collage(VALVE, *FILLERS), text="min:0", mention=True)
-    answer = await slack.wait_for_reply(GENERAL, message.ts)
+    await add_secret(slack, app)
+    answer = await answered(slack, collage(VALVE, *FILLERS), "min:0")
     for user, sees in ((OTHER, False), (SOMEONE, True)):
         choice = await press(slack, answer, "results_choose_part", user=user)
         found = await press_part(slack, choice, "Top left part", user=user)
@@ -157,8 +151,7 @@ async def test_part_of_an_address_is_searched_without_an_upload(
 async def test_drawing_is_served_through_a_link_if_the_bot_has_an_address(slack: FakeSlack, start: Start) -> None:
     app = await start(PUBLIC_BASE_URL="https://bot.example")
     await fill(app, "parts", valve_0042=VALVE)
-    message = await slack.upload(UNRELATED, mention=True)
-    choice = await press(slack, await slack.wait_for_reply(GENERAL, message.ts), "results_choose_part")
+    choice = await press(slack, await answered(slack, UNRELATED), "results_choose_part")
     [image] = [block for block in choice.blocks if block["type"] == "image"]
     assert image["image_url"].startswith("https://bot.example/media/")
     async with AsyncClient(transport=ASGITransport(app.web), base_url="https://bot.example") as client:

@@ -11,8 +11,8 @@ from tests.fakes.slack import FakeSlack, Message
 from tests.fixtures.pictures import encoded
 from tests.fixtures.scenes import scene
 from tests.scenario.conftest import Start, fill
+from tests.scenario.privacy.private_images import INSIDER, OUTSIDER, THERE, start_with_private_image
 from tests.scenario.privacy.test_guests import GUEST, HERE, start_with_guest
-from tests.scenario.privacy.test_privacy import INSIDER, OUTSIDER, THERE, start_with_private_image
 from tests.scenario.support.requests import run_command
 from tests.scenario.support.shares import ORIGINAL, OTHER, entities, reply, running, settled, watch
 

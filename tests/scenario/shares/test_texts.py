@@ -31,8 +31,10 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> FakeTextReader:
     return reader
 
 
-async def fill_with_texts(app: SlackApp, reader: FakeTextReader) -> None:
-    """Add a valve and a gasket, with a text that only the query has in common with the gasket."""
+@pytest.fixture
+async def app(start: Start, reader: FakeTextReader) -> SlackApp:
+    """The bot with a valve and a gasket whose texts are read. The query has the gasket's words."""
+    app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     normaliser = app.services.normaliser
     for content, text in ((VALVE, text_of("Arla", "MILK")), (GASKET, JUICE)):
@@ -42,6 +44,7 @@ async def fill_with_texts(app: SlackApp, reader: FakeTextReader) -> None:
     while await app.services.text_reading.read_next():
         pass
     reader.read_digests.clear()
+    return app
 
 
 async def updates_done(app: SlackApp) -> None:
@@ -60,11 +63,8 @@ async def asked(slack: FakeSlack) -> tuple[Message, Message]:
     return shared, await reply(slack, shared)
 
 
-async def test_answer_comes_first_and_is_edited_when_the_text_is_read(
-    slack: FakeSlack, start: Start, reader: FakeTextReader
-) -> None:
-    app = await start()
-    await fill_with_texts(app, reader)
+@pytest.mark.usefixtures("app")
+async def test_answer_comes_first_and_is_edited_when_the_text_is_read(slack: FakeSlack, reader: FakeTextReader) -> None:
     reader.may_read.clear()
     shared, first = await asked(slack)
     assert "same item" not in first.everything
@@ -80,10 +80,8 @@ async def test_answer_comes_first_and_is_edited_when_the_text_is_read(
 
 
 async def test_answer_of_a_deleted_message_is_not_edited(
-    slack: FakeSlack, start: Start, reader: FakeTextReader
+    slack: FakeSlack, app: SlackApp, reader: FakeTextReader
 ) -> None:
-    app = await start()
-    await fill_with_texts(app, reader)
     reader.may_read.clear()
     shared, first = await asked(slack)
     await slack.delete_message(shared)
@@ -95,10 +93,8 @@ async def test_answer_of_a_deleted_message_is_not_edited(
 
 
 async def test_answer_that_the_text_does_not_change_is_left_alone(
-    slack: FakeSlack, start: Start, reader: FakeTextReader
+    slack: FakeSlack, app: SlackApp, reader: FakeTextReader
 ) -> None:
-    app = await start()
-    await fill_with_texts(app, reader)
     reader.texts.popitem()
     shared, first = await asked(slack)
     await updates_done(app)
@@ -106,21 +102,14 @@ async def test_answer_that_the_text_does_not_change_is_left_alone(
     assert len(reader.read_digests) == 1
 
 
-async def test_text_of_a_stored_picture_is_known_at_once(
-    slack: FakeSlack, start: Start, reader: FakeTextReader
-) -> None:
-    app = await start()
-    await fill_with_texts(app, reader)
+@pytest.mark.usefixtures("app")
+async def test_text_of_a_stored_picture_is_known_at_once(slack: FakeSlack, reader: FakeTextReader) -> None:
     answer = await reply(slack, await slack.upload(GASKET, text=ASKED, mention=True))
     assert "same image  ·  text: 3 of 3 words agree" in answer.everything
     assert reader.read_digests == []
 
 
-async def test_answer_to_a_command_stays_and_the_next_one_has_the_text(
-    slack: FakeSlack, start: Start, reader: FakeTextReader
-) -> None:
-    app = await start()
-    await fill_with_texts(app, reader)
+async def test_answer_to_a_command_stays_and_the_next_one_has_the_text(slack: FakeSlack, app: SlackApp) -> None:
     await slack.upload(UNRELATED, text="")
     app.services.query_texts._known.clear()
     answer = await run_command(slack, "search last min:0 in:parts")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from bot.app.slack_app import SlackApp
-from bot.domain.catalogue import ImageRecord
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, WorkspaceId
+from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 
@@ -27,6 +27,16 @@ async def press(slack: FakeSlack, message: Message, action_id: str, *, user: str
     before = len(slack.transcript)
     await slack.press(message, action_id, user=user)
     return await slack.wait_for_answer(to=user, after=before)
+
+
+async def add_secret(slack: FakeSlack, app: SlackApp) -> None:
+    """Add the valve to the database ``parts`` as ``secret_valve``, from a private channel, with the note “hush”."""
+    slack.add_channel("C0PRIVATE", "secrets", kind="private")
+    picture = await app.services.normaliser.picture(VALVE)
+    jpeg = await app.services.normaliser.jpeg(picture)
+    origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
+    key = key_of(app, "parts")
+    await app.services.additions.add(key, picture, jpeg, EntityId("secret_valve"), Note("hush"), origin=origin)
 
 
 async def message_after(slack: FakeSlack, before: int) -> Message:

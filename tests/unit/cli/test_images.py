@@ -290,7 +290,10 @@ def test_one_image_of_several_is_moved_and_deleted(stocked: Vsearch) -> None:
     stocked("edit", "pump", "--id", "hose", "--yes")
     first, second = [image["data_id"] for image in stocked("images", "--prefix", "HOSE", "--json").document["images"]]
     assert stocked("edit", "hose", "--image", first, "--id", "Pump").code == ExitCode.OK
-    assert stocked("delete", "hose", "--image", first, "--yes").code != ExitCode.OK
+    refused = stocked("delete", "hose", "--image", first, "--yes")
+    assert refused.code != ExitCode.OK
+    assert f"no image with the id “hose, image {first}”." in " ".join(refused.err.split())
+    assert "Did you mean" not in refused.err
     assert stocked("delete", "hose", "--image", second, "--yes").code == ExitCode.OK
     assert sorted(_entities(stocked)) == ["Pump", "Valve 42"]
 

@@ -10,7 +10,7 @@ from handlers.parsing import grammar
 
 def test_every_command_has_an_answer() -> None:
     unused = cast("Any", None)
-    listener = CommandListener(unused, unused, unused, unused, unused)
+    listener = CommandListener(unused, unused, unused, unused, unused, long_requests=unused)
     assert set(listener._commands) == set(get_args(grammar.Command))
 
 

@@ -93,3 +93,8 @@ async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
     await one.databases.create(PARTS)
     yield one
     await storage.close()
+
+
+async def only_of(harness: Harness, seed: int) -> set[tuple[str, str, str, str]]:
+    """Return the origins of the image of a picture, among others."""
+    return (await harness.origins())[random_picture(seed).digest]

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, func, select
 
 from bot.domain.catalogue import ImageRecord, OriginScope
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
-from bot.domain.matches import PictureRegion
-from bot.domain.texts import PictureText, TextLine, words_of
+from bot.domain.texts import words_of
+from bot.storage.catalogue.texts import picture_texts
 from bot.storage.catalogue.texts.picture_texts import CLAIM, MAX_ATTEMPTS, SqlPictureTexts
 from bot.storage.sql.schema.tables import image_texts, image_words
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.clock import Clock
+from tests.fakes.texts import text_of
 from tests.fixtures.records import image_record
 
 TEAM = WorkspaceId("T1")
@@ -55,8 +56,11 @@ async def added(storage: SqlStorage, number: int, key: DatabaseKey = PARTS) -> I
     return record
 
 
-def text_of(*lines: str, confidence: float = 0.9) -> PictureText:
-    return PictureText(tuple(TextLine(line, confidence, PictureRegion(0.1, 0.2, 0.3, 0.4)) for line in lines))
+async def read_next(texts: SqlPictureTexts, line: str, confidence: float = 0.99) -> None:
+    """Claim the next picture, and store a line as its text."""
+    claim = await texts.claim()
+    assert claim is not None
+    await texts.finish(claim, text_of(line, confidence=confidence))
 
 
 async def rows(storage: SqlStorage) -> tuple[int, int]:
@@ -84,21 +88,33 @@ async def test_text_is_stored_once_for_every_image_of_the_picture(storage: SqlSt
 
 async def test_picture_that_was_read_before_is_not_read_again(storage: SqlStorage, texts: SqlPictureTexts) -> None:
     await added(storage, 1)
-    claim = await texts.claim()
-    assert claim is not None
-    await texts.finish(claim, text_of(PLATE))
+    await read_next(texts, PLATE)
     await added(storage, 1, BRAND)
     assert await texts.claim() is None
     assert await texts.of(BRAND, [DataId("brand-1")]) == {DataId("brand-1"): text_of(PLATE)}
     assert (await texts.counts()).read == 2
 
 
+async def test_new_picture_is_claimed_behind_many_that_were_read_before(
+    storage: SqlStorage, texts: SqlPictureTexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture_texts, "COPIES_AT_ONCE", 2)
+    for number in range(5):
+        await added(storage, number)
+        await read_next(texts, PLATE)
+    for number in range(5):
+        await added(storage, number, BRAND)
+    new = await added(storage, 9, BRAND)
+    claim = await texts.claim()
+    assert claim is not None
+    assert claim.digest == new.digest
+    assert (await texts.counts()).read == 10
+
+
 async def test_deleted_images_leave_no_text(storage: SqlStorage, texts: SqlPictureTexts) -> None:
     records = [await added(storage, number, key) for number, key in ((1, PARTS), (2, PARTS), (3, BRAND))]
     for _ in records:
-        claim = await texts.claim()
-        assert claim is not None
-        await texts.finish(claim, text_of(PLATE))
+        await read_next(texts, PLATE)
     await storage.catalogue.remove(PARTS, records[0].entity)
     await storage.catalogue.remove_origins(
         PARTS, records[1].data_id, OriginScope(TEAM, before=BEGINNING + timedelta(days=1))
@@ -168,16 +184,12 @@ async def test_released_picture_is_claimed_again(storage: SqlStorage, texts: Sql
 async def test_words_are_found(storage: SqlStorage, texts: SqlPictureTexts, words: str) -> None:
     for number, line in ((1, PLATE), (2, "valve 99")):
         await added(storage, number)
-        claim = await texts.claim()
-        assert claim is not None
-        await texts.finish(claim, text_of(line))
+        await read_next(texts, line)
     assert list(await texts.find(PARTS, words_of(words), 10)) == [DataId("parts-1")]
     assert await texts.find(BRAND, words_of(words), 10) == {}
 
 
 async def test_lines_that_were_read_badly_are_not_found(storage: SqlStorage, texts: SqlPictureTexts) -> None:
     await added(storage, 1)
-    claim = await texts.claim()
-    assert claim is not None
-    await texts.finish(claim, text_of("pump", confidence=0.2))
+    await read_next(texts, "pump", confidence=0.2)
     assert await texts.find(PARTS, ["pump"], 10) == {}

@@ -102,6 +102,10 @@ async def test_hanging_inbox_does_not_delay_the_metrics() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
+        async def open_obligations(self) -> OpenObligations:
+            await asyncio.Event().wait()
+            raise AssertionError
+
     scrape = MetricsEndpoint(PrometheusMetrics(), cast("Inbox", Stuck()), timeout_s=0.01)
     answer = await scrape.answer(Request({"type": "http", "method": "GET", "headers": []}))
     assert answer.status_code == 200

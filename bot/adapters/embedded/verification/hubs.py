@@ -18,7 +18,7 @@ from bot.domain.matches import SIMILAR_SCORE
 HUB_WEIGHT = 5.0
 """Points of the score for each unit by which a candidate's mean cosine with the others exceeds the candidates' mean."""
 
-BELOW_SIMILAR = 0.06
+BELOW_BOUND = 0.06
 """Distance that a raised score keeps from SIMILAR_SCORE, so that it doesn't reach it when it is rounded."""
 
 MIN_CANDIDATES = 8
@@ -33,8 +33,9 @@ def lower_hubs(
 ) -> list[ScoredMatch]:
     """Return the matches, with scores of similar pictures lowered for hubs and raised for others, in the same order.
 
-    ``entities`` (their keys) and ``embeddings`` (of norm 1) are by row id. Candidates without an embedding keep their
-    scores. Pictures of one entity don't count against each other: they are near because they show one thing.
+    No score below SIMILAR_SCORE is raised to it. ``entities`` (their keys) and ``embeddings`` (of norm 1) are by row
+    id. Candidates without an embedding keep their scores. Pictures of one entity don't count against each other: they
+    are near because they show one thing.
     """
     found = list(scored)
     known = [index for index, candidate in enumerate(candidates) if candidate.row_id in embeddings]
@@ -48,7 +49,7 @@ def lower_hubs(
     for index, value in zip(known, excess.tolist(), strict=True):
         before = found[index]
         # What isn't similar by itself stays below that: an unrelated query finds nothing.
-        most = MAX_SIMILARITY_SCORE if before.score >= SIMILAR_SCORE else SIMILAR_SCORE - BELOW_SIMILAR
+        most = MAX_SIMILARITY_SCORE if before.score >= SIMILAR_SCORE else SIMILAR_SCORE - BELOW_BOUND
         score = max(0.0, min(most, before.score - HUB_WEIGHT * value))
         found[index] = replace(before, score=score)
     return found

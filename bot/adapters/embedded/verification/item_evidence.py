@@ -15,11 +15,11 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from bot.adapters.embedded.ports import Candidate, QueryFeatures, ScoredMatch
-from bot.adapters.embedded.verification.point_proof import PointView, find_proofs
+from bot.adapters.embedded.verification.point_proof import ComparedView, find_proofs
 from bot.adapters.embedded.verification.verifier import scored_match
 from bot.domain.matches import Verdict
 from bot.images.features import local_features, point_features
-from bot.images.features.homography import ViewAgreement, compare_views, measure_coverage
+from bot.images.features.homography import compare_views, measure_coverage
 from bot.images.features.local_features import LocalFeatures, QueryRegion
 from bot.images.features.point_features import PointFeatures
 
@@ -77,19 +77,6 @@ class Evidence:
     codes: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ComparedView:
-    """A candidate whose points agree with the query's.
-
-    ``index``: its place among the candidates. ``by_sketch``: ORB points were compared, for want of point features.
-    """
-
-    index: int
-    stored: PointFeatures
-    agreement: ViewAgreement
-    by_sketch: bool
-
-
 def region_of_items(query_features: QueryFeatures) -> QueryRegion | None:
     """Return the query's region whose points are compared, the whole, or None if it has none to take them from."""
     return next((region for region in query_features.regions if isinstance(region, QueryRegion)), None)
@@ -112,7 +99,7 @@ def rank_by_items(
     if region is None:
         return found
     views = list(compare(region, candidates[:COMPARED], packed))
-    own = [PointView(view.index, view.stored, view.agreement) for view in views if not view.by_sketch]
+    own = [view for view in views if not view.by_sketch]
     if proofs := find_proofs(region, candidates, own, packed):
         for index, proof in proofs:
             found[index] = scored_match(proof, region)

@@ -29,16 +29,20 @@ ALIGNED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PointView:
-    """A candidate whose points agree with the query's. ``index``: its place among the candidates."""
+class ComparedView:
+    """A candidate whose points agree with the query's.
+
+    ``index``: its place among the candidates. ``by_sketch``: ORB points were compared, for want of point features.
+    """
 
     index: int
     stored: PointFeatures
     agreement: ViewAgreement
+    by_sketch: bool = False
 
 
 def find_proofs(
-    region: QueryRegion, candidates: Sequence[Candidate], views: Sequence[PointView], packed: Mapping[int, bytes]
+    region: QueryRegion, candidates: Sequence[Candidate], views: Sequence[ComparedView], packed: Mapping[int, bytes]
 ) -> list[tuple[int, CopyEvidence]]:
     """Return the candidates that the query's points prove to be copies, by index, with the evidence.
 
@@ -55,7 +59,7 @@ def find_proofs(
 
 def _compare(
     points: PointFeatures, candidates: Sequence[Candidate], packed: Mapping[int, bytes]
-) -> Iterator[PointView]:
+) -> Iterator[ComparedView]:
     for index, candidate in enumerate(candidates):
         try:
             stored = point_features.unpack(packed[candidate.row_id])
@@ -63,13 +67,13 @@ def _compare(
             continue
         agreement = homography.compare_views(points, stored)
         if agreement is not None:
-            yield PointView(index, stored, agreement)
+            yield ComparedView(index, stored, agreement)
 
 
 def _prove_all(
     view: QueryView,
     points: PointFeatures,
-    views: Sequence[PointView],
+    views: Sequence[ComparedView],
     candidates: Sequence[Candidate],
     *,
     mirrored: bool,
@@ -81,21 +85,18 @@ def _prove_all(
         except ValueError:
             log.warning("the local features of row %d are damaged", candidates[one.index].row_id)
             continue
-        for alignment in _alignments(view, points, stored, one):
-            if _proves(view, stored, alignment):
-                yield one.index, CopyEvidence(scoring.POINT_PROOF_SCORE, view, stored, alignment, mirrored, None)
-                break
+        alignment = _align(view, points, stored, one)
+        if alignment is not None and _proves(view, stored, alignment):
+            yield one.index, CopyEvidence(scoring.POINT_PROOF_SCORE, view, stored, alignment, mirrored, None)
 
 
-def _alignments(view: QueryView, points: PointFeatures, stored: LocalFeatures, found: PointView) -> Iterator[Alignment]:
-    """Yield the similarity transform if it explains the points exactly, and the homography if it doesn't."""
+def _align(view: QueryView, points: PointFeatures, stored: LocalFeatures, found: ComparedView) -> Alignment | None:
+    """Align by the similarity transform if it explains the points exactly, and by the homography if it doesn't."""
     fits = homography.fit_transforms(points, found.stored, found.agreement)
     if fits is None:
-        return
+        return None
     matrix = fits.similarity if fits.departure <= scoring.POINT_DEPARTURE else fits.homography
-    alignment = geometry.align_by(view, stored, matrix, found.agreement.inliers, found.agreement.voted)
-    if alignment is not None:
-        yield alignment
+    return geometry.align_by(view, stored, matrix, found.agreement.inliers, found.agreement.voted)
 
 
 def _proves(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:

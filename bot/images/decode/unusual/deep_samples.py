@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from bot.images.decode.unusual import tiff_tags
+
 _FULL = 65535
 _GUESSES = (255, 1023, 4095)
 """Highest values of cameras and scanners with 8, 10 and 12 bits. Above these, a dark picture is likelier."""
@@ -22,7 +24,7 @@ _MIN_GUESS = 64
 
 _PIECE_PIXELS = 500_000
 
-_MAX_SAMPLE_VALUE, _PHOTOMETRIC, _BITS = 281, 262, 258
+_MAX_SAMPLE_VALUE = 281
 _WHITE_IS_ZERO = 0
 
 
@@ -41,7 +43,7 @@ def samples_of(image: Any, bits: int) -> Samples:
         return Samples((1 << bits) - 1 if 0 < bits < 16 else 0)  # noqa: PLR2004 - 16 bits use the whole range
     highest = tags.get(_MAX_SAMPLE_VALUE, 0)
     declared = max(highest) if isinstance(highest, tuple) else highest
-    inverted = image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    inverted = image.mode.startswith("I;16") and tags.get(tiff_tags.PHOTOMETRIC) == _WHITE_IS_ZERO
     return Samples(int(declared) if 0 < declared < _FULL else 0, inverted)
 
 

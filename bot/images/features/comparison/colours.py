@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.features import geometry
-from bot.images.features.local_features import LocalFeatures, QueryView
-from bot.images.features.warping import Matrix
+from bot.images.features.local_features import COLOURS, LocalFeatures, QueryView
+from bot.images.features.warping import Matrix, coverage, homogeneous, to_pixels, warp
 
 Floats = npt.NDArray[np.float32]
 
@@ -25,7 +25,7 @@ _HUE_QUANTILE = 0.75
 
 def is_recoloured(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> bool:
     """Return whether most of the overlap has another colour or brightness."""
-    ours, theirs = geometry.overlapping_colours(query, stored, matrix)
+    ours, theirs = overlapping_colours(query, stored, matrix)
     if not len(ours):
         return False
     chroma, brightness = chroma_and_brightness(ours, theirs)
@@ -47,10 +47,31 @@ def hue_difference(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> f
 
     It is 0 if there are few such places, for instance if the query is gray.
     """
-    ours, theirs = (colours[:, 1:] - 128 for colours in geometry.overlapping_colours(query, stored, matrix))
+    ours, theirs = (colours[:, 1:] - 128 for colours in overlapping_colours(query, stored, matrix))
     lengths = np.linalg.norm(ours, axis=1), np.linalg.norm(theirs, axis=1)
     both = (lengths[0] > _SATURATED) & (lengths[1] > _SATURATED)
     if both.sum() < _MIN_CELLS:
         return 0.0
     cosine = (ours[both] * theirs[both]).sum(axis=1) / (lengths[0][both] * lengths[1][both])
     return math.degrees(math.acos(float(np.clip(np.quantile(cosine, 1 - _HUE_QUANTILE), -1, 1))))
+
+
+def overlapping_colours(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> tuple[Floats, Floats]:
+    """Return the colours of the query and of the stored picture in the cells of the overlap, n × 3 each, Y Cr Cb."""
+
+    def to_square(of: LocalFeatures, side: int) -> Matrix:
+        max_side = max(of.width, of.height)
+        return to_pixels(of.width / max_side, of.height / max_side, side, side)
+
+    # Use the level at which the overlap has about twice the stored picture's pixels a side. At a coarser level, a
+    # frame's colour would bleed into the picture.
+    inside = 1 - coverage(query.features, stored, matrix)[1]
+    wanted = 2 * COLOURS / math.sqrt(max(inside, 1e-3))
+    level = min(query.colours, key=lambda image: abs(math.log(len(image) / wanted)))
+    source, target = to_square(query.features, len(level)), to_square(stored, COLOURS)
+    inverse = source @ np.linalg.inv(homogeneous(matrix)) @ np.linalg.inv(target)
+    warped, visible = warp(level, inverse, (COLOURS, COLOURS))
+    ours, theirs = (
+        np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)[visible], np.float32) for image in (warped, stored.colours)
+    )
+    return ours, theirs

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bot.images.features.comparison.structure import Mask, Windows, compare_structure, largest_square
+from bot.images.features.comparison.structure import Mask, Windows, compare_structure, inner_part, largest_square
 from bot.images.features.geometry import match_exposure
 from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
 from bot.images.features.warping import Matrix, warped_luminance
@@ -50,22 +50,11 @@ def plain_share(stored: LocalFeatures) -> float:
     return float(np.convolve(counts, np.ones(_ONE_TONE), "same").max() / stored.thumbnail.size)
 
 
-def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix, ignored: Mask | None = None) -> Difference:
-    """Return how the query, warped by ``matrix`` (see ``Alignment``), differs from the stored picture.
-
-    ``ignored``: a mask of the stored picture, of any size, of what isn't compared.
-    """
+def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> Difference:
+    """Return how the query, warped by ``matrix`` (see ``Alignment``), differs from the stored picture."""
     warped, visible = warped_luminance(query, stored, matrix)
     overlap = np.argwhere(visible)
-    inner = cv2.erode(
-        visible.astype(np.uint8),
-        np.ones((3, 3), np.uint8),
-        iterations=_RIM,
-        borderType=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    ).astype(bool)
-    if ignored is not None:
-        inner &= ~_resized(ignored, visible.shape)
+    inner = inner_part(visible, _RIM)
     if not inner.any():
         return NOTHING_IN_COMMON
     found = compare_structure(warped.astype(np.float32), stored.thumbnail.astype(np.float32), inner, _WINDOWS)
@@ -74,12 +63,6 @@ def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix, ignored: Ma
         share=float(found.unlike.sum()) / max(int(found.detailed.sum()), 1),
         worst=_worst_patch(warped, stored.thumbnail, visible, inner),
     )
-
-
-def _resized(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    """Return the mask at another size, with every pixel that it touches and their neighbours."""
-    grown = cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA) > 0.05  # noqa: PLR2004
-    return np.asarray(cv2.dilate(grown.astype(np.uint8), np.ones((_PATCH, _PATCH), np.uint8)).astype(bool))
 
 
 def _worst_patch(warped: Pixels, thumbnail: Pixels, visible: Mask, inner: Mask) -> float:

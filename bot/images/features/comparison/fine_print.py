@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 
 from bot.images.features import geometry
-from bot.images.features.comparison.structure import Mask, Structure, Windows, compare_structure, largest_square
+from bot.images.features.comparison.structure import (
+    Mask,
+    Structure,
+    Windows,
+    compare_structure,
+    inner_part,
+    largest_square,
+)
 from bot.images.features.geometry import Values
 from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
 from bot.images.features.warping import Matrix, warp_luminance
@@ -62,34 +70,45 @@ class Change:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FineComparison:
-    """All changes, largest first, and a mask of them, of the size of the fine luminance.
+    """All changes, largest first.
 
     ``unlike``: the share of what has detail that differs. ``worst``: the greatest difference of a patch outside of the
     changes, in standard deviations of the stored luminance.
     """
 
     changes: tuple[Change, ...]
-    mask: Mask
     unlike: float
     worst: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    stored: LocalFeatures
+    matrix: Matrix
+    result: FineComparison | None
+
+
+_latest: WeakKeyDictionary[QueryView, _Compared] = WeakKeyDictionary()
 
 
 def compare(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> FineComparison | None:
     """Compare the query, warped by ``matrix`` (see ``Alignment``), with the stored picture's fine luminance.
 
-    Returns None if there is none, or if the overlap is too small.
+    Returns None if there is none, or if the overlap is too small. A copy is proved and then described by the same
+    comparison, so each query's latest one is kept.
     """
+    known = _latest.get(query)
+    if known is None or known.stored is not stored or known.matrix is not matrix:
+        known = _latest[query] = _Compared(stored, matrix, _compare(query, stored, matrix))
+    return known.result
+
+
+def _compare(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> FineComparison | None:
     fine = stored.fine_luminance()
     if fine is None:
         return None
     warped, visible = warp_luminance(query, matrix, (fine.shape[1], fine.shape[0]))
-    inner = cv2.erode(
-        visible.astype(np.uint8),
-        np.ones((3, 3), np.uint8),
-        iterations=_RIM,
-        borderType=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    ).astype(bool)
+    inner = inner_part(visible, _RIM)
     if int(inner.sum()) < _MIN_OVERLAP:
         return None
     ours, theirs = _equalised(_refined(warped, fine, visible), fine.astype(np.float32), inner)
@@ -101,9 +120,8 @@ def compare(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> FineComp
             changes.append(change)
             mask |= place
     unlike = float(found.unlike.sum()) / max(int(found.detailed.sum()), 1)
-    return FineComparison(
-        tuple(sorted(changes, key=lambda one: -one.area)), mask, unlike, _worst_patch(ours, theirs, inner, mask)
-    )
+    worst = _worst_patch(ours, theirs, inner, mask)
+    return FineComparison(tuple(sorted(changes, key=lambda one: -one.area)), unlike, worst)
 
 
 def _worst_patch(query: Values, stored: Values, inner: Mask, ignored: Mask) -> float:

@@ -63,6 +63,18 @@ def compare_structure(query: Values, stored: Values, inner: Mask, windows: Windo
     return Structure(ours, theirs, (ours | theirs) & unlike)
 
 
+def inner_part(visible: Mask, rim: int) -> Mask:
+    """Return the mask of an overlap without its outermost ``rim`` pixels."""
+    eroded = cv2.erode(
+        visible.astype(np.uint8),
+        np.ones((3, 3), np.uint8),
+        iterations=rim,
+        borderType=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return np.asarray(eroded.astype(bool))
+
+
 def _blurred(values: Values, window: int) -> Values:
     return np.asarray(cv2.blur(values, (window, window), borderType=cv2.BORDER_CONSTANT), np.float32)
 

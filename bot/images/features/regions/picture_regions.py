@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from bot.domain.matches import PictureRegion
 from bot.images.features.regions.content_box import Box
-
-_AFFINE_END = (0.0, 0.0, 1.0)
-"""The last row of an affine transform's 3 × 3 matrix."""
+from bot.images.features.warping import Matrix, homogeneous
 
 PART_SHARE = 0.6
 """Greatest share of a picture that people are told about as a part of it."""
@@ -37,7 +34,7 @@ def box_of(region: PictureRegion, width: int, height: int) -> Box:
 
 
 def region_showing(
-    matrix: npt.NDArray[np.float64], size: tuple[int, int], stored_size: tuple[int, int], *, mirrored: bool
+    matrix: Matrix, size: tuple[int, int], stored_size: tuple[int, int], *, mirrored: bool
 ) -> PictureRegion:
     """Return the region of a query that shows a stored picture, given the alignment of the two.
 
@@ -46,7 +43,7 @@ def region_showing(
     """
     across, down = (length / max(stored_size) for length in stored_size)
     corners = np.array((((0, 0), (across, 0), (across, down), (0, down)),), np.float64)
-    to_query = np.linalg.inv(matrix if len(matrix) == len(_AFFINE_END) else np.vstack((matrix, _AFFINE_END)))
+    to_query = np.linalg.inv(homogeneous(matrix))
     shown = cv2.perspectiveTransform(corners, to_query)[0] * max(size) / np.array(size, np.float64)
     (left, top), (right, bottom) = shown.min(axis=0).clip(0, 1).tolist(), shown.max(axis=0).clip(0, 1).tolist()
     return PictureRegion(1 - right if mirrored else left, top, right - left, bottom - top)

@@ -26,7 +26,7 @@ MAX_ATTEMPTS = 3
 """Claims of a picture before it counts as unreadable. Processes may have died while they read it."""
 
 COPIES_AT_ONCE = 50
-"""Texts that one claim copies from other images with the same picture. It bounds the transaction."""
+"""Texts that one transaction copies from other images with the same picture."""
 
 MAX_WORDS = 20
 MAX_FOUND = 5000
@@ -57,9 +57,13 @@ class SqlPictureTexts:
 
         if not await self._database.read(is_any):
             return None
-        return await self._database.write(lambda connection: self._claim(connection, after))
+        while True:
+            claimed, may_have_more = await self._database.write(lambda connection: self._claim(connection, after))
+            if claimed is not None or not may_have_more:
+                return claimed
 
-    def _claim(self, connection: Connection, after: int) -> ClaimedText | None:
+    def _claim(self, connection: Connection, after: int) -> tuple[ClaimedText | None, bool]:
+        """Return a claimed picture, or None and whether further images may lack a text."""
         take_advisory_locks(connection, _TEXTS)
         now = self._clock()
         for row in connection.execute(_expired(now).limit(COPIES_AT_ONCE)).all():
@@ -68,16 +72,15 @@ class SqlPictureTexts:
                 continue
             again = {"attempts": row.attempts + 1, "due_at": now + CLAIM}
             connection.execute(update(image_texts).where(image_texts.c.image_id == row.image_id).values(again))
-            return ClaimedText(row.image_id, row.digest, row.attempts + 1)
+            return ClaimedText(row.image_id, row.digest, row.attempts + 1), True
         # Images that are being deleted are left out: a row about them would fail.
         left = _without_text(after).limit(COPIES_AT_ONCE)
-        for row in connection.execute(
-            left.with_for_update(read=True, key_share=True, of=images, skip_locked=True)
-        ).all():
+        rows = connection.execute(left.with_for_update(read=True, key_share=True, of=images, skip_locked=True)).all()
+        for row in rows:
             known = connection.execute(_known(row.digest)).first()
             if known is None:
                 mark_reading(connection, row.id, row.database_id, now + CLAIM)
-                return ClaimedText(row.id, row.digest, 1)
+                return ClaimedText(row.id, row.digest, 1), True
             if known.state == TextState.READ:
                 store_text(connection, row.digest, decode(known.lines), now)
             else:
@@ -85,7 +88,7 @@ class SqlPictureTexts:
                 mark_reading(connection, row.id, row.database_id, now + CLAIM)
                 if known.state == TextState.UNREADABLE:
                     set_state(connection, [row.id], TextState.UNREADABLE, now)
-        return None
+        return None, len(rows) == COPIES_AT_ONCE
 
     async def finish(self, claim: ClaimedText, text: PictureText) -> None:
         """Store a text for all images with the picture."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bot.adapters.embedded.calibration import default_curve
-from bot.adapters.embedded.engine import CANDIDATES, MAX_VERIFIED_CANDIDATES, VERIFIED_CANDIDATES, EmbeddedSearch
+from bot.adapters.embedded.candidates import CANDIDATES, MAX_VERIFIED_CANDIDATES, VERIFIED_CANDIDATES
+from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
 from bot.domain.errors import ModelMismatch, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId

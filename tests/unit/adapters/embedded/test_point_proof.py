@@ -87,7 +87,7 @@ def test_two_views_from_a_turned_camera_are_no_copies() -> None:
     assert copy_evidence.probability(view, stored, alignment) < scoring.PROOF
 
 
-AGREES = Alignment(np.eye(2, 3), 80, 82, 0.95, 0.97, 0.1, 0.5, 0.0, 0.0, 1.0, 0.0)
+AGREES = Alignment(np.eye(2, 3), 80, 82, 0.95, 0.97, 0.1, 0.5, 1.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -116,5 +116,5 @@ def test_parts_need_more_evidence(changed: dict[str, Any], proves: bool) -> None
     ],
 )
 def test_one_structure_in_another_light_is_a_copy(unlike: float, changed: dict[str, Any], proves: bool) -> None:
-    fine = FineComparison((), np.zeros((1, 1), bool), unlike, 1.4)
+    fine = FineComparison((), unlike, 1.4)
     assert scoring.agrees_in_structure(fine, replace(AGREES, **changed)) == proves

@@ -103,7 +103,7 @@ def test_unsupported_modifier_is_refused_with_the_supported_ones(text: str, says
         ("rename a to b to c", "in quotes"),
         ("note a spare valve", "Put the note in quotes"),
         ("rename a to b colour:red", "I don't know `colour:`"),
-        ("delete", "Which id should I delete? Type `/vsearch delete <entity> in:<database>`"),
+        ("delete", "Which id should I delete? Type `/vsearch delete <id> in:<database>`"),
         ("delete a id:b", "one id at a time"),
         (f"delete a {URL}", "`delete` doesn't take “"),
         ("db create", "`/vsearch db create <name>`"),

@@ -192,13 +192,13 @@ async def test_slow_decode_is_refused_and_keeps_its_slot_until_it_ends(monkeypat
     picture = normalise(pictures.encoded(pictures.quarters(), "PNG"))
     release, running = threading.Event(), []
 
-    def slow(data: bytes, limits: PictureLimits) -> Picture:
+    def slow(data: bytes, limits: PictureLimits) -> tuple[Picture, None]:
         running.append(data)
         if data == b"slow":
             release.wait(10)
-        return picture
+        return picture, None
 
-    monkeypatch.setattr(module, "normalise", slow)
+    monkeypatch.setattr(module, "normalise_for_storage", slow)
     normaliser = Normaliser(PictureLimits(seconds=0.05), threads=1)
     with pytest.raises(PictureRefused, match=r"longer than 0\.05 seconds"):
         await normaliser.picture(b"slow")
@@ -215,7 +215,7 @@ async def test_concurrent_decodes_are_limited(monkeypatch: pytest.MonkeyPatch) -
     lock, now, most = threading.Lock(), 0, 0
     picture = normalise(pictures.encoded(pictures.quarters(), "PNG"))
 
-    def counted(*_: object) -> Picture:
+    def counted(*_: object) -> tuple[Picture, None]:
         nonlocal now, most
         with lock:
             now += 1
@@ -223,9 +223,9 @@ async def test_concurrent_decodes_are_limited(monkeypatch: pytest.MonkeyPatch) -
         threading.Event().wait(0.005)
         with lock:
             now -= 1
-        return picture
+        return picture, None
 
-    monkeypatch.setattr(module, "normalise", counted)
+    monkeypatch.setattr(module, "normalise_for_storage", counted)
     with ThreadPoolExecutor(8) as executor:
         normaliser = Normaliser(threads=2, executor=executor)
         await asyncio.gather(*(normaliser.picture(b"") for _ in range(12)))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from bot.adapters.embedded.verification import scoring
-from bot.images.features.comparison import differences
+from bot.images.features.comparison import differences, fine_print
 from bot.images.features.comparison.differences import Difference
 from bot.images.features.fingerprint import luminance
 from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features, unpack
@@ -87,3 +87,14 @@ def test_other_words_on_the_same_page_are_other_content() -> None:
 def test_plain_share_of_a_scene_is_low_and_of_a_flat_picture_is_1() -> None:
     assert differences.plain_share(stored(scene(1))) < scoring.PLAIN_BACKGROUND
     assert differences.plain_share(stored(Image.new("RGB", (50, 40), "gray"))) == 1
+
+
+def test_fine_comparison_is_made_once_for_each_alignment() -> None:
+    query, first, second = view(page(1)), stored(page(1)), stored(page(2))
+    compared = fine_print.compare(query, first, IN_PLACE)
+    assert compared is not None
+    assert fine_print.compare(query, first, IN_PLACE) is compared
+    other = fine_print.compare(query, second, IN_PLACE)
+    assert other is not None
+    assert len(other.changes) > len(compared.changes)
+    assert fine_print.compare(query, first, IN_PLACE.copy()) is not compared

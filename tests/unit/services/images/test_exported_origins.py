@@ -38,11 +38,11 @@ RECORD = ImageRecord(PARTS, DataId("1"), EntityId("valve"), "d", "s", b"", 1, 1,
 
 
 def test_origins_round_trip() -> None:
-    assert decode_origins(encode_origins(RECORD).encode(), TEAM) == ORIGINS
+    assert decode_origins(encode_origins(RECORD).encode(), TEAM) == (ORIGINS, "")
 
 
 def test_origins_of_another_workspace_are_left_out() -> None:
-    assert decode_origins(encode_origins(RECORD).encode(), WorkspaceId("T2")) == ()
+    assert decode_origins(encode_origins(RECORD).encode(), WorkspaceId("T2")) == ((), "")
 
 
 @pytest.mark.parametrize("damaged", [b"", b"[]", b"{}", b"\xff", b'{"workspace": "T1", "origins": [{}]}'])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.services.images.file_names import entity_of_file
 from bot.services.images.generic_names import is_generic
+from bot.services.imports.folder_walk import PICTURE_SUFFIXES
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "F0123ABC", "x" * 100]), st.sampled_from(["", "a/b", "x" * 100]))
@@ -38,6 +39,11 @@ def test_different_names_give_different_ids(names: list[str]) -> None:
 )
 def test_id_is_the_name_as_written(name: str, entity: str) -> None:
     assert entity_of_file(name, "F1") == entity
+
+
+@pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))
+def test_suffix_of_every_picture_is_no_part_of_the_id(suffix: str) -> None:
+    assert entity_of_file(f"12.345-B{suffix.upper()}", "F1") == "12.345-B"
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,11 @@ def test_csv_may_have_only_files(tmp_path: Path) -> None:
     ]
 
 
+def test_csv_without_header_begins_with_any_picture_that_a_folder_may_have(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("valve.JFIF;v\npump.mpo;p\n")
+    assert [source.entity for source in sources_at(tmp_path / "t.csv")] == ["v", "p"]
+
+
 def test_binary_csv_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"file,entity\n\xff\xfe\x00x")
     with pytest.raises(InvalidInput, match="UTF-8"):
@@ -203,6 +208,12 @@ def test_folder_takes_part_where_names_repeat(tmp_path: Path) -> None:
         "P-9.png": "P-9",
         "side.jpg": "parts/side",
     }
+
+
+def test_temporary_folder_of_a_table_from_slack_takes_no_part(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,note\nfront.jpg,x\nvalve/1.jpg,y\n")
+    table = PictureTable(tmp_path / "t.csv", find=lambda written: (Path(written), Path(written)))
+    assert [source.entity_with("OWN") for source in table] == ["front_OWN", "valve/1"]
 
 
 def test_files_of_other_scripts_have_ids_of_their_own(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import unicodedata
 import zipfile
 from collections.abc import Mapping
@@ -37,6 +38,26 @@ def test_files_are_found_by_path_or_by_its_end(tmp_path: Path) -> None:
         found.read("front.jpg", MOST)
     with pytest.raises(PictureRefused, match="no file of this name"):
         found.read("c/side.jpg", MOST)
+    found.close()
+
+
+def test_case_tells_files_apart_where_the_table_writes_it(tmp_path: Path) -> None:
+    found = opened(tmp_path, {"top/a.jpg": b"a", "top/A.JPG": b"A", "b.jpg": b"b"})
+    for written, content in (("top/a.jpg", b"a"), ("top\\A.JPG", b"A"), ("B.jpg", b"b")):
+        assert found.read(written, MOST) == content, written
+    with pytest.raises(PictureRefused, match="2 files of this name"):
+        found.read("top/a.JPG", MOST)
+    found.close()
+
+
+def test_path_of_thousands_of_folders_takes_little_memory(tmp_path: Path) -> None:
+    deep = "a/" * 10_000 + "b.jpg"
+    tracemalloc.start()
+    found = opened(tmp_path, {deep: b"b"})
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20_000_000
+    assert found.read("a/b.jpg", MOST) == found.read(deep, MOST) == b"b"
     found.close()
 
 

@@ -176,7 +176,15 @@ def test_what_is_no_spreadsheet_or_unpacks_to_too_much_is_refused(
     with zipfile.ZipFile(tmp_path / "zip.xlsx", "w") as archive:
         archive.writestr("x", "y")
     (tmp_path / "cut.xlsx").write_bytes(workbook(tmp_path, [["file"], ["a.png"]]).read_bytes()[:900])
-    for name, said in (("old.xls", "Save it as XLSX"), ("zip.xlsx", "readable XLSX"), ("cut.xlsx", "readable XLSX")):
+    whole = (tmp_path / "t.xlsx").read_bytes()
+    version = whole.index(b"PK\x01\x02") + 6
+    (tmp_path / "new.xlsx").write_bytes(whole[:version] + b"\xff" + whole[version + 1 :])
+    for name, said in (
+        ("old.xls", "Save it as XLSX"),
+        ("zip.xlsx", "readable XLSX"),
+        ("cut.xlsx", "readable XLSX"),
+        ("new.xlsx", "readable XLSX"),
+    ):
         with pytest.raises(TableRefused, match=said):
             read_table(tmp_path / name)
     monkeypatch.setattr(xlsx_rows, "MAX_UNPACKED", 1_000)

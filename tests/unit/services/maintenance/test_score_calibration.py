@@ -7,7 +7,7 @@ import pytest
 from bot.adapters.memory import MemorySearch
 from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
-from bot.services.maintenance.score_calibration import calibrate_all, calibrate_database
+from bot.services.maintenance.score_calibration import calibrate_all, calibrate_if_doubled
 from bot.storage.sql_storage import SqlStorage
 
 KEYS = [DatabaseKey(WorkspaceId(workspace), DatabaseName(name)) for workspace in ("T1", "T2") for name in ("a1", "b1")]
@@ -40,4 +40,4 @@ async def test_every_database_is_asked_even_after_a_failure(
 
 
 async def test_back_ends_with_their_own_scores_are_left_alone() -> None:
-    assert not await calibrate_database(MemorySearch(), KEYS[0])
+    assert not await calibrate_if_doubled(MemorySearch(), KEYS[0])

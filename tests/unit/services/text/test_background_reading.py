@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -21,6 +20,7 @@ from bot.services.text.background_reading import BackgroundReading
 from bot.services.text.query_texts import QueryTexts
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
+from tests.fakes.jobs import eventually
 from tests.fakes.texts import FakeTextReader, text_of
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
@@ -39,15 +39,6 @@ async def add(adder: AddService, picture: Picture, entity: str) -> Picture:
     jpeg = encode_jpeg(picture)
     await adder.add(PARTS, picture, jpeg, EntityId(entity), Note())
     return decode_stored(jpeg)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, for five seconds at most."""
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it never happened")
 
 
 async def test_stored_pictures_are_read_and_found(storage: SqlStorage, adder: AddService) -> None:
@@ -100,7 +91,7 @@ async def test_picture_that_was_interrupted_is_read_again(storage: SqlStorage, a
     reader.may_read.clear()
     reading = BackgroundReading(storage, reader, decode_stored)
     task = asyncio.create_task(reading.read_next())
-    await until(lambda: bool(reader.read_digests))
+    await eventually(lambda: reader.read_digests)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     reader.may_read.set()
@@ -132,11 +123,11 @@ async def test_reading_waits_while_searches_run(storage: SqlStorage, adder: AddS
     busy, reader = [True], FakeTextReader()
     reading = BackgroundReading(storage, reader, decode_stored, lambda: busy[0])
     task = asyncio.create_task(reading.run(first_delay_s=0, interval_s=60))
-    await until(lambda: bool(reader.read_digests))
+    await eventually(lambda: reader.read_digests)
     await asyncio.sleep(0.3)
     assert len(reader.read_digests) == 1
     busy[0] = False
-    await until(lambda: len(reader.read_digests) == 2)
+    await eventually(lambda: len(reader.read_digests) == 2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -57,7 +57,8 @@ def test_words_that_hardly_agree_confirm_no_doubtful_item(score: float, verdict:
 
 
 def test_pictures_of_one_item_do_not_compete() -> None:
-    pictures = [replace(match(name, 6.0), entity=EntityId("apple")) for name in ("front", "back")]
+    spellings = {"front": "Apple", "back": "APPLE"}
+    pictures = [replace(match(name, 6.0), entity=EntityId(entity)) for name, entity in spellings.items()]
     best = ranked(SHELF, {"front": APPLE, "back": APPLE, "milk": MILK}, *pictures)
     assert {one.verdict for one in best} == {Verdict.SAME_ITEM}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bench import drawings, hard_edits
 from bench.edits import EDITS
@@ -14,6 +14,7 @@ from tests.unit.adapters.embedded.verifier.harness import (
     CROPPED,
     FRAMED,
     INVERTED,
+    MIRRORED,
     OVERLAID,
     PHOTOGRAPHED,
     RECOLOURED,
@@ -96,3 +97,15 @@ def test_disk_on_another_ground_is_no_copy(harness: Harness) -> None:
     query, stored = (drawings.on_ground(disk, ground, rng(1)) for ground in (BLACK, WHITE))
     [scored] = harness.search(query, stored)
     assert scored.verdict is Verdict.SIMILAR
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_mirrored_copy_of_a_nearly_symmetrical_picture_is_called_mirrored(harness: Harness, seed: int) -> None:
+    # Both ways prove a copy. The one with more agreeing points is right.
+    image = scene(seed)
+    width, height = image.size
+    image.paste(ImageOps.mirror(image.crop((0, 0, width // 2, height))), (width - width // 2, 0))
+    image.paste(scene(seed + 50).resize((width // 4, height // 4)), (width // 12, height // 10))
+    query = ImageOps.mirror(image).crop((width // 16, height // 20, width * 9 // 10, height * 9 // 10))
+    [found] = harness.search(query, image)
+    assert found.edits == (CROPPED, MIRRORED)
