@@ -35,6 +35,7 @@ from bot.web.health import HealthCheck
 from bot.web.slack_endpoint import SlackEndpoint
 from bot.web.slack_signature import SlackSignature
 from handlers.errors import ListenerWrapper
+from handlers.inbox.picture_sightings import PictureSightings
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.text_updates import TextUpdates
 from handlers.slack import http_bridge
@@ -207,11 +208,17 @@ async def _infrastructure(
         max_image_bytes=max_bytes,
         hold_memory=services.downloads.hold,
         imports=services.imports,
-        files=SharedFileReader(slack_files.download, max_bytes=max_bytes, hold_memory=services.downloads.hold),
+        files=SharedFileReader(
+            slack_files.download,
+            max_bytes=max_bytes,
+            hold_memory=services.downloads.hold,
+            fetch=services.fetcher.fetch,
+        ),
         pictures=services.normaliser,
         clients=clients,
         metrics=metrics,
         wrapper=ListenerWrapper(),
+        sightings=PictureSightings(sees_all=settings.runs_jobs and not settings.database_url),
     )
 
 
@@ -241,9 +248,8 @@ def _dependencies(
             services.lookup,
             infrastructure.files,
             infrastructure.pictures,
-            services.fetcher.fetch,
             storage.inbox,
-            hold_memory=services.downloads.hold,
+            infrastructure.sightings,
         ),
         presenter=slack_listeners.presenter(
             infrastructure,

@@ -19,6 +19,7 @@ from bot.telemetry.metrics import Metrics
 from handlers.errors import ListenerWrapper
 from handlers.inbox.deferred_requests import DeferredRequests, InlineRequests, RequestDeferral
 from handlers.inbox.middleware import InboxMiddleware
+from handlers.inbox.picture_sightings import PictureSightings
 from handlers.inbox.waiting_notices import WaitingNotices
 from handlers.jobs.collector import ShareCollector
 from handlers.jobs.deferred_runner import DeferredRequestRunner
@@ -65,6 +66,7 @@ class SlackInfrastructure:
     clients: Clients
     metrics: Metrics
     wrapper: ListenerWrapper
+    sightings: PictureSightings
 
 
 def attach(
@@ -87,7 +89,9 @@ def attach(
     notices = WaitingNotices(storage.inbox)
     stack.push_async_callback(notices.close)
     questions = QueuedQuestions(notices, infrastructure.clients, dependencies.channel_settings)
-    middleware = InboxMiddleware(storage.inbox, storage.catalogue, wake, bot_user, questions.watch)
+    middleware = InboxMiddleware(
+        storage.inbox, storage.catalogue, wake, bot_user, questions.watch, sightings=infrastructure.sightings
+    )
     register(app, infrastructure.wrapper, middleware, _listeners(dependencies, infrastructure, deferral, long_requests))
 
 
@@ -106,7 +110,7 @@ def _listeners(
     )
     return Listeners(
         commands=commands,
-        mentions=MentionListener(commands, dependencies.directories),
+        mentions=MentionListener(commands, dependencies, answers, infrastructure.metrics),
         actions=ActionListener(
             dependencies, answers, forms, home, commands, deferral=deferral, metrics=infrastructure.metrics
         ),

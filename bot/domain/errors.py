@@ -143,6 +143,10 @@ class FetchFailed(FetchRefused):
     """The server failed to send the picture; a later attempt may succeed."""
 
 
+class FetchedWebPage(FetchRefused):
+    """The address leads to a web page, not to a picture."""
+
+
 class FetchTooLarge(FetchRefused):
     """The answer has more bytes than the limit."""
 

@@ -16,6 +16,7 @@ class Picture:
 
     ``pixels`` has shape (height, width, 3), dtype uint8 and at most 1023 pixels a side. ``source_digest`` is the
     SHA-256 (hex) of the file as received. ``digest`` is that of the pixels, so files with equal pixels share it.
+    ``is_preview``: the file itself can't be read; this is a smaller copy or a preview of it.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -23,6 +24,7 @@ class Picture:
     source_digest: str
     source_format: str
     source_size: tuple[int, int]
+    is_preview: bool = False
 
     @property
     def width(self) -> int:

@@ -17,6 +17,7 @@ from bot.domain.jobs import ANY, JobKind, NewJob, deletion_key
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from handlers.inbox.deferred_requests import mention_job
+from handlers.inbox.picture_sightings import PictureSightings
 from handlers.parsing.payloads import (
     ImageShare,
     SlackDeletion,
@@ -52,6 +53,8 @@ class InboxMiddleware:
         wake: Callable[[], None],
         bot_user: str = "",
         on_new: Callable[[NewJob], None] = lambda _: None,
+        *,
+        sightings: PictureSightings | None = None,
     ) -> None:
         self._inbox = inbox
         self._catalogue = catalogue
@@ -59,12 +62,14 @@ class InboxMiddleware:
         self._wake = wake
         self._bot_user = bot_user
         self._on_new = on_new
+        self._sightings = sightings or PictureSightings()
 
     async def store(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
         """Store the job for a delivery, if there is one, and continue.
 
         If the inbox fails, return status 503, so that Slack delivers the event again.
         """
+        self._sightings.note(body)
         job = self.job_of(body)
         try:
             if job is None or job.kind is not JobKind.UNINSTALL:
@@ -102,7 +107,7 @@ class InboxMiddleware:
         if table := parse_table_share(body, self._bot_user):
             return mention_job(table.message, body)
         if share := parse_share(body, self._bot_user):
-            return _share_job(share)
+            return share_job(share)
         if deletion := parse_deletion(body):
             return deletion_job(deletion)
         if uninstall := parse_uninstall(body):
@@ -112,7 +117,8 @@ class InboxMiddleware:
         return None
 
 
-def _share_job(share: ImageShare) -> NewJob:
+def share_job(share: ImageShare) -> NewJob:
+    """Return the job for a message with pictures."""
     files = tuple(file.id for file in share.files)
     return NewJob(JobKind.SHARE, share.workspace, share.enterprise, share.channel, share.ts, files, encode_share(share))
 

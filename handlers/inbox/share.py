@@ -77,9 +77,11 @@ class UnresolvedFile:
 
 
 def search_state(message: ImageShare, file: SharedFile | UnresolvedFile, database: str) -> SearchState:
-    """Return a search with a file of a message."""
+    """Return a search with a picture of a message."""
+    link = file.link if isinstance(file, SharedFile) else ""
     return SearchState(
-        file=file.id,
+        file="" if link else file.id,
+        url=link,
         name=shorten(file.name, MAX_NAME),
         channel=message.channel,
         message=message.ts,

@@ -25,7 +25,7 @@ from handlers.parsing.payloads import ImageShare, SharedFile
 from handlers.replies import delivery
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
 from handlers.slack.files import PictureReader, SharedFileReader
-from handlers.slack.permalinks import permalink
+from handlers.slack.messages import permalink
 from handlers.slack_errors import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ class ShareCollector:
                     await self._collecting.collect(key, image)
                 elif found := await self._repost_guard.check(key, image, minimum, self._presenter.readers(reader)):
                     state = share.state(file, key, minimum, MATCHES_SHOWN)
-                    reposts.append((LookupResult(file.name, found), state))
+                    preview = image.image.picture.is_preview
+                    reposts.append((LookupResult(file.name, found, is_preview=preview), state))
                 is_stored = True
             except AlreadyAdded:
                 # The image has this share as another origin, which is all that a collect channel needs.
@@ -112,7 +113,8 @@ class ShareCollector:
         if not isinstance(file, SharedFile):
             raise UserError(file.problem)
         with retry_first_attempts(share.job):
-            picture, jpeg = await self._files.read(file, share.client.token or "", self._pictures.picture_and_jpeg)
+            token = share.client.token or ""
+            picture, jpeg = await self._files.read(file, token, self._pictures.picture_and_jpeg, share.client)
         named = share.modifiers.entity
         image = NewImage(
             picture,

@@ -14,6 +14,7 @@ from bot.domain.jobs import Job
 from handlers.jobs.table_imports import TableImportRunner
 from handlers.listeners.commands import requester_of
 from handlers.listeners.listener_set import Listeners
+from handlers.listeners.mentions import requester_of as requester_of_mention
 from handlers.listeners.submitted_modal import SubmittedModal
 from handlers.parsing.payloads import decode_request, parse_command, parse_mention, parse_table_share
 from handlers.parsing.payloads.interactions import parse_action, parse_shortcut, parse_submission
@@ -75,8 +76,6 @@ def _requester(body: Mapping[str, Any], client: AsyncWebClient) -> Requester | N
         return SubmittedModal(submission, client, _null_ack(), body).requester
     table = parse_table_share(body, is_stored=True)
     if mention := table.message if table else parse_mention(body):
-        return Requester(
-            mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts
-        )
+        return requester_of_mention(mention, client)
     command = parse_command(body)
     return requester_of(command, client) if command else None

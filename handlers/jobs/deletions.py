@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.mrkdwn import count_images
 from bot.domain.errors import RetryLater
+from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import Job, Unsharing
 from bot.services.maintenance.removal import RemovalService
-from handlers.parsing.payloads import FileShares, SlackDeletion, UnreadablePayload, decode_deletion, parse_shares
+from handlers.parsing.payloads import (
+    FileShares,
+    SlackDeletion,
+    UnreadablePayload,
+    decode_deletion,
+    parse_shares,
+    shows_file,
+)
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.clients import Clients
+from handlers.slack.messages import reread
 from handlers.slack_errors import UNREACHABLE, code_of, retry_later
 
 log = logging.getLogger(__name__)
@@ -47,6 +57,8 @@ class DeletionRunner:
             shares = await _shares(deletion.file, client) if client else FileShares()
             moment = deletion.event_time or job.created_at.timestamp()
             unsharing = Unsharing(deletion.file, moment, deletion.channel, shares.messages, shares.channels)
+            if client and (shares.messages or shares.channels):
+                unsharing = await self._without_forwards(workspace, unsharing, client)
             return await self._removal.remove_unshared(job.id, workspace, unsharing)
         if deletion.file:
             await self._uploads.deleted(workspace, deletion.file)
@@ -54,6 +66,17 @@ class DeletionRunner:
         if deletion.message:
             return await self._removal.remove_message(workspace, deletion.channel, deletion.message)
         return await self._removal.remove_channel(workspace, deletion.channel)
+
+    async def _without_forwards(
+        self, workspace: WorkspaceId, unsharing: Unsharing, client: AsyncWebClient
+    ) -> Unsharing:
+        """Return the unsharing without messages that forward another message with the file. Raises RetryLater.
+
+        Slack doesn't count these as shares, but goes on to show the file there while it is shared anywhere.
+        """
+        ended = [place for place in await self._removal.shares_of(workspace, unsharing) if unsharing.ends(*place)]
+        kept = [place for place in ended if shows_file(await reread(client, *place), unsharing.file)]
+        return replace(unsharing, messages=frozenset([*unsharing.messages, *kept]))
 
 
 async def _shares(file: str, client: AsyncWebClient) -> FileShares:

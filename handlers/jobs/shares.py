@@ -164,7 +164,7 @@ class ShareRunner:
     ) -> Share | None:
         """Return the share with its resolved files and its caption, or None without images. Raises InvalidInput."""
         files = await asyncio.gather(*(self._resolve(file, client) for file in wanted))
-        images = tuple(file for file in files if isinstance(file, UnresolvedFile) or file.may_be_image)
+        images = tuple(file for file in files if _may_be_answered(file, message))
         if not images:
             return None
         kind = await self._kind(message, client)
@@ -200,7 +200,7 @@ class ShareRunner:
         answered = [
             (one, file)
             for one, file in zip(results, share.files, strict=True)
-            if one.found or isinstance(file, UnresolvedFile) or file.claims_to_be_image
+            if one.found or _is_expected(file, share.message)
         ]
         if not answered:
             return
@@ -209,7 +209,7 @@ class ShareRunner:
         present = partial(
             self._presenter.answer, reader, states=states, can_share=False, first=len(answer.answered) + 1
         )
-        shown, files = [one for one, _ in answered], [state.file for state in states]
+        shown, files = [one for one, _ in answered], [file.id for _, file in answered]
 
         async def with_texts() -> Reply | None:
             refined = await self._lookup.refine(key, shown, limit=MAX_MATCHES, minimum=minimum, readers=readers)
@@ -265,7 +265,21 @@ class ShareRunner:
         if isinstance(file, UnresolvedFile):
             raise FetchRefused(file.problem)
         with retry_first_attempts(share.job):
-            return await self._files.read(file, share.client.token or "", self._pictures.picture)
+            return await self._files.read(file, share.client.token or "", self._pictures.picture, share.client)
+
+
+def _may_be_answered(file: SharedFile | UnresolvedFile, message: ImageShare) -> bool:
+    """Return whether a resolved file is a picture: an image or, if the message asks the bot, one with a preview."""
+    if isinstance(file, UnresolvedFile) or file.may_be_image:
+        return True
+    return message.is_question and (file.is_shown or file.is_previewed)
+
+
+def _is_expected(file: SharedFile | UnresolvedFile, message: ImageShare) -> bool:
+    """Return whether people expect an answer about a file even if it is an error."""
+    if isinstance(file, UnresolvedFile) or file.claims_to_be_image:
+        return True
+    return message.is_question and file.is_previewed
 
 
 async def _notify(client: AsyncWebClient, message: ImageShare, sentence: str) -> None:

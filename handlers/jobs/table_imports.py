@@ -36,7 +36,7 @@ from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
 from handlers.slack.files import HoldMemory, SharedFileReader
-from handlers.slack.permalinks import permalink
+from handlers.slack.messages import permalink
 from handlers.slack_errors import UNREACHABLE, TargetGone
 
 log = logging.getLogger(__name__)

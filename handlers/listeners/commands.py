@@ -165,7 +165,7 @@ class CommandListener:
 
     async def _source(self, requester: Requester, source: grammar.ImageReference) -> SearchState:
         if source.url:
-            return SearchState(url=source.url, channel=requester.channel)
+            return SearchState(url=source.url, channel=requester.channel, message=requester.message)
         return await self._dependencies.finder.newest(requester.workspace, requester.channel, requester.client)
 
     async def _list_images(self, invocation: Invocation[grammar.ListImages]) -> Reply:

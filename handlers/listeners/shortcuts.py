@@ -75,7 +75,8 @@ class ShortcutListener:
 def _states(request: ShortcutRequest, database: str) -> list[SearchState]:
     return [
         SearchState(
-            file=file.id,
+            file="" if file.link else file.id,
+            url=file.link,
             name=shorten(file.name, MAX_NAME),
             channel=request.channel,
             message=request.message_ts,

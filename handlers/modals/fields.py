@@ -76,7 +76,7 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
     """Validate the search form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     url = form.texts.get(InputId.URL, "").strip().strip("<>")
-    others = [file.name for file in form.files if not file.may_be_image]
+    others = [file.name for file in form.files if not file.is_shown]
     if others:
         problems[InputId.FILES] = wording.not_an_image(others[0])
     if url and not _URL.fullmatch(url):

@@ -7,12 +7,15 @@ from bot.domain.catalogue import SlackOrigin
 from bot.domain.channels import ChannelKind
 from handlers.replies.requester import Requester
 from handlers.slack.directory import SlackDirectory
-from handlers.slack.permalinks import permalink
+from handlers.slack.messages import permalink
 
 
 async def origin_of(requester: Requester, state: SearchState, directory: SlackDirectory) -> SlackOrigin | None:
-    """Return the origin of the picture that a state names; None for a URL that was given in a public channel."""
-    if not (state.file and state.channel and state.message):
+    """Return the origin of the picture that a state names; None for a URL that was given in a public channel.
+
+    A link that a message shows a picture of goes with that message.
+    """
+    if not (state.channel and state.message):
         return await _origin_without_message(requester, state, directory)
     # If Slack doesn't say who can read a channel, its pictures count as private.
     known = requester.kind if state.channel == requester.channel else ChannelKind.PRIVATE

@@ -13,7 +13,7 @@ from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
 from bot.blocks.messages.notices import added_reply, already_added_reply
 from bot.blocks.reply import Reply, context_block
 from bot.blocks.wording import channels
-from bot.blocks.wording.images import FILE_DELETED
+from bot.blocks.wording.images import ADDED_BY_PREVIEW, FILE_DELETED
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelKind
 from bot.domain.errors import (
@@ -162,7 +162,9 @@ class AnswerComposer:
             return already_added_reply(key.name, seen[0].entity if seen else "")
         readable = await self._as_readable(requester, added, entity)
         kind = added.origin.kind if added.origin else ChannelKind.PUBLIC
-        return added_reply(key.name, readable.entity, note=added.note, typed=entity or "", kind=kind)
+        reply = added_reply(key.name, readable.entity, note=added.note, typed=entity or "", kind=kind)
+        by_preview = [context_block(ADDED_BY_PREVIEW)] if picture.is_preview else []
+        return replace(reply, blocks=(*reply.blocks, *by_preview))
 
     async def _as_readable(self, requester: Requester, added: ImageRecord, typed: EntityId | None) -> ImageRecord:
         """Return an added image with its id as typed, if the person can't see why it is written otherwise."""

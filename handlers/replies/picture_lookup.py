@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import SearchState
+from bot.blocks.limits import shorten
 from bot.blocks.wording.images import NO_IMAGE_YET, NOT_AN_IMAGE
-from bot.domain.errors import FetchRefused, InvalidInput
+from bot.domain.errors import FetchedWebPage, FetchRefused, InvalidInput
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
 from bot.images.memory import on_behalf_of
@@ -20,19 +20,16 @@ from bot.images.parts import cut
 from bot.services.search.lookup import LookupResult, LookupService
 from bot.services.search.search import Readers
 from bot.storage.ports.inbox import Inbox
-from handlers.parsing.payloads import FileState, SharedFile, decode_share, parse_file
-from handlers.slack.files import HoldMemory, PictureReader, SharedFileReader
-from handlers.slack_errors import UNREACHABLE
+from handlers.inbox.picture_sightings import PictureSightings
+from handlers.inbox.share import MAX_NAME
+from handlers.parsing.payloads import FileState, Mention, SharedFile, decode_share
+from handlers.slack.files import PictureReader, SharedFileReader
+from handlers.slack.messages import MessagePicture, MessagePictures
 
 T = TypeVar("T")
 
 MAX_MATCHES = 50
 """Matches of every search, so that “Show more” finds them in the result cache."""
-
-HISTORY_READ = 50
-
-FetchUrl = Callable[[str], Awaitable[bytes]]
-"""Returns the bytes at a URL that a person gave. Raises FetchRefused."""
 
 
 class PictureFinder:
@@ -43,17 +40,15 @@ class PictureFinder:
         lookup: LookupService,
         files: SharedFileReader,
         reader: PictureReader,
-        fetch: FetchUrl,
         inbox: Inbox,
-        *,
-        hold_memory: HoldMemory = nullcontext,
+        sightings: PictureSightings,
     ) -> None:
         self._lookup = lookup
         self._files = files
         self._reader = reader
-        self._fetch = fetch
         self._inbox = inbox
-        self._hold_memory = hold_memory
+        self._sightings = sightings
+        self._messages = MessagePictures()
 
     async def picture(self, state: SearchState, client: AsyncWebClient) -> Picture:
         """Return the picture, or the part of it that the state names. Raises FetchRefused, PictureRefused."""
@@ -69,13 +64,20 @@ class PictureFinder:
         return (await self._files.resolve(SharedFile(state.file, FileState.STUB), client)).name
 
     async def _read(self, state: SearchState, client: AsyncWebClient, decode: Callable[[bytes], Awaitable[T]]) -> T:
+        token = client.token or ""
         if state.url:
-            async with self._hold_memory():
-                return await decode(await self._fetch(state.url))
+            link = SharedFile("", FileState.READY, state.name, "image/*", link=state.url)
+            try:
+                return await self._files.read(link, token, decode)
+            except FetchedWebPage:
+                preview = await self._messages.unfurl(state.url, state.channel, state.message, client)
+                if preview is None:
+                    raise
+                return await self._files.read_preview(preview, token, decode)
         file = await self._files.resolve(SharedFile(state.file, FileState.STUB), client)
-        if not file.may_be_image:
+        if not (file.is_shown or file.is_previewed):
             raise FetchRefused(NOT_AN_IMAGE)
-        return await self._files.read(file, client.token or "", decode)
+        return await self._files.read(file, token, decode, client)
 
     async def look_up(
         self,
@@ -107,26 +109,37 @@ class PictureFinder:
         return await self._lookup.refine(key, results, limit=MAX_MATCHES, minimum=first.minimum, readers=readers)
 
     async def newest(self, workspace: WorkspaceId, channel: str, client: AsyncWebClient) -> SearchState:
-        """Return the newest image that was shared in a channel. Raises InvalidInput if there is none."""
+        """Return the newest picture of a channel, whoever posted it. Raises InvalidInput if there is none."""
         kept = await self._inbox.newest_share(workspace, channel)
         share = decode_share(kept.payload) if kept else None
-        if kept and share:
-            name = next((file.name for file in share.files if file.id == kept.file), "")
-            return SearchState(file=kept.file, name=name, channel=channel, message=share.ts, thread=share.thread_ts)
-        return await self._from_history(channel, client)
+        file = next((one for one in share.files if kept and one.id == kept.file), None) if share else None
+        found = None
+        # Slack allows some apps one such call a minute.
+        if share is None or self._sightings.may_be_newer(workspace, channel, share.ts):
+            found = await self._messages.newest(channel, client, after=share.ts if share else "")
+        if found is None and share is not None and file is not None:
+            found = MessagePicture(file, channel, share.ts, share.thread_ts)
+        if found is None:
+            raise InvalidInput(NO_IMAGE_YET)
+        return _state_of(found)
 
-    async def _from_history(self, channel: str, client: AsyncWebClient) -> SearchState:
-        """Return the newest image from before the bot joined.
+    async def of_thread(self, channel: str, thread: str, client: AsyncWebClient) -> list[SearchState]:
+        """Return the pictures of the message that began a thread; none if it is the bot's own."""
+        return [_state_of(found) for found in await self._messages.of_thread(channel, thread, client)]
 
-        Only called if the inbox has none, since Slack allows some apps one such call a minute.
-        """
-        try:
-            answer = await client.conversations_history(channel=channel, limit=HISTORY_READ)
-        except UNREACHABLE:
-            raise InvalidInput(NO_IMAGE_YET) from None
-        for message in answer.get("messages") or ():
-            files = [] if message.get("bot_id") else [parse_file(raw) for raw in message.get("files") or ()]
-            for file in reversed(files):
-                if file is not None and file.may_be_image and file.state is not FileState.GONE:
-                    return SearchState(file=file.id, name=file.name, channel=channel, message=message.get("ts", ""))
-        raise InvalidInput(NO_IMAGE_YET)
+    async def of_question(self, mention: Mention, client: AsyncWebClient) -> tuple[SharedFile, ...]:
+        """Return the pictures of a message to the bot that its event lacked, such as that of a link."""
+        has_link = "://" in mention.text
+        return await self._messages.of_question(mention.channel, mention.ts, client, has_link=has_link)
+
+
+def _state_of(found: MessagePicture) -> SearchState:
+    picture = found.picture
+    return SearchState(
+        file="" if picture.link else picture.id,
+        url=picture.link,
+        name=shorten(picture.name, MAX_NAME),
+        channel=found.channel,
+        message=found.message,
+        thread=found.thread,
+    )

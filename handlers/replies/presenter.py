@@ -110,8 +110,9 @@ class AnswerPresenter:
                 can_search_part=len(states) == 1,
                 databases=databases,
                 shared_by=shared_by,
+                is_preview=one.is_preview,
             )
-            for state in states
+            for one, state in zip(seen, states, strict=True)
         ]
         return pictures_reply(seen, shown, first=first)
 

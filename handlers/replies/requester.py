@@ -26,7 +26,10 @@ MAX_AT_URL = 3
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """A person in a conversation; ``channel`` is empty in App Home and for global shortcuts."""
+    """A person in a conversation; ``channel`` is empty in App Home and for global shortcuts.
+
+    ``message`` is the timestamp of the message that the person wrote to the bot; empty for other requests.
+    """
 
     workspace: WorkspaceId
     user: str
@@ -35,6 +38,7 @@ class Requester:
     kind: ChannelKind = ChannelKind.PUBLIC
     response_url: str = ""
     thread: str = ""
+    message: str = ""
 
     @property
     def as_reader(self) -> AnswerReader:

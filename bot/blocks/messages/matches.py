@@ -73,6 +73,7 @@ class PresentationOptions:
         shared_by: the user who shared private results with the channel.
         can_search_part: whether there is a button that lets people choose a part of the picture.
         can_share: whether anyone else is in the conversation, so that private results can be shared.
+        is_preview: whether not the file itself was searched for, but a preview of it.
 
     """
 
@@ -84,6 +85,7 @@ class PresentationOptions:
     shared_by: str = ""
     can_share: bool = True
     can_search_part: bool = False
+    is_preview: bool = False
 
 
 DEFAULT_PRESENTATION = PresentationOptions()
@@ -128,6 +130,8 @@ def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Col
     sentences = caveat_sentences(found.caveats - frozenset(already_said))
     if options.state is not None and (part := options.state.region) is not None:
         sentences.insert(0, wording.searched_part(part))
+    if options.is_preview:
+        sentences.insert(0, wording.COMPARED_BY_PREVIEW)
     if found.weaker:
         sentences.append(wording.weaker_hidden(found.weaker))
     if found.hidden:

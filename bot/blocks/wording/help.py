@@ -6,7 +6,8 @@ TITLE = "How to use /vsearch"
 
 HELP = """\
 *Find similar images*
-Share an image in a channel I'm in, mention me with one, or send me one. I answer in its thread.
+Share or forward an image in a channel I'm in, mention me with one, or send me one. I answer in its thread.
+Links with a picture, PDFs and videos count too when you ask. In a thread, mention me to ask about its first message.
 On older messages, open the ⋮ menu and choose *Find similar images* or *Add to image database*.
 
 *Search*

@@ -17,6 +17,14 @@ FILE_STILL_PROCESSING = "Slack is still processing that file. Share it again in 
 FILE_FORBIDDEN = "Slack doesn't let me open that file here. Upload the image itself and try again."
 
 
+def no_preview(name: str) -> str:
+    """Return that Slack offers no picture of a file that isn't one."""
+    return f"“{name or 'That file'}” isn't an image, and Slack has no preview of it. Share an image of it instead."
+
+
+ADDED_BY_PREVIEW = "Added by its preview, because the file itself can't be read as an image."
+
+
 def added(database: str, entity: str, name: str = "") -> str:
     """Return that an image was added; ``name`` is its file's."""
     return f"Added {code(name, 'the image')} to {code(database)} as {entity_code(entity)}."

@@ -50,6 +50,9 @@ def found_in_part(part: PictureRegion) -> str:
     return f"found in the {_part_name(part)} of the picture"
 
 
+COMPARED_BY_PREVIEW = "Compared by its preview."
+
+
 def searched_part(part: PictureRegion) -> str:
     """Return that only a part of the picture was searched."""
     return f"Searched only the {_part_name(part)} of the picture."

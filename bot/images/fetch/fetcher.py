@@ -12,7 +12,7 @@ import httpx
 from ssrfguard import DEFAULT_DENIED, AddressTable, Block, Policy, Reach, Resolver, SSRFGuardError
 from ssrfguard.httpx import AsyncClient
 
-from bot.domain.errors import FetchRefused, SettingsError
+from bot.domain.errors import FetchedWebPage, FetchRefused, SettingsError
 from bot.images.decode import formats
 from bot.images.fetch import downloads
 
@@ -131,7 +131,7 @@ def _checked(url: httpx.URL) -> httpx.URL:
 
 def _picture(content: bytes) -> bytes:
     if formats.is_web_page(content):
-        raise FetchRefused("That link leads to a web page, not a picture. Use the link of the picture itself.")
+        raise FetchedWebPage("That link leads to a web page, not a picture. Use the link of the picture itself.")
     return content
 
 

@@ -90,20 +90,24 @@ class RemovalService:
         Return how many images had no other origin. Raises BackendError.
         """
         await self._storage.inbox.withdraw_unshared(job, workspace, unsharing)
+        removed = 0
+        file = unsharing.file
+        for place, message in sorted(await self.shares_of(workspace, unsharing)):
+            if unsharing.ends(place, message):
+                removed += await self._remove_origins(OriginScope(workspace, file=file, channel=place, message=message))
+        return removed
+
+    async def shares_of(self, workspace: WorkspaceId, unsharing: Unsharing) -> frozenset[tuple[str, str]]:
+        """Return the channels and messages that images came from, of those that an unsharing may be about."""
         # A workspace has one image of a picture in each database, so these are few.
         file, channel = unsharing.file, unsharing.channel
         records = await self._storage.catalogue.with_origins(OriginScope(workspace, file=file, channel=channel), MAX)
-        shares = {
+        return frozenset(
             (slack.channel, slack.message_ts)
             for record in records
             for origin in record.origins
             if (slack := origin.slack) and slack.file_id == file
-        }
-        removed = 0
-        for place, message in sorted(shares):
-            if unsharing.ends(place, message):
-                removed += await self._remove_origins(OriginScope(workspace, file=file, channel=place, message=message))
-        return removed
+        )
 
     async def remove_older_than(self, moment: datetime) -> int:
         """Remove origins older than ``moment``. Return how many images had no newer one. Raises BackendError."""

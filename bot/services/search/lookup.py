@@ -57,12 +57,14 @@ class LookupResult:
     """The answer for one picture: ``found``, or a sentence in ``problem`` that says why the search failed.
 
     ``pending`` is the text of the picture if it is still being read. It may change the answer: see ``refine``.
+    ``is_preview``: the picture is a preview of a file that can't be read itself.
     """
 
     name: str
     found: SearchResult | None = None
     problem: str = ""
     pending: PendingText | None = None
+    is_preview: bool = False
 
 
 async def choose_database(
@@ -133,7 +135,8 @@ class LookupService:
                 async with self._slots.reserve(1):
                     picture = await read()
                     found = await self._search.search(key, picture, limit=limit, minimum=minimum, readers=readers)
-                    return LookupResult(name, found, pending=await self._request_text(key, picture))
+                    pending = await self._request_text(key, picture)
+                    return LookupResult(name, found, pending=pending, is_preview=picture.is_preview)
             except UserError as error:
                 return LookupResult(name, problem=str(error))
 
@@ -172,7 +175,7 @@ class LookupService:
             return result
         picture = result.pending.picture
         found = await self._search.search(key, picture, limit=limit, minimum=minimum, readers=readers)
-        return LookupResult(result.name, found)
+        return LookupResult(result.name, found, is_preview=result.is_preview)
 
 
 def _shown(result: LookupResult) -> list[tuple[DataId, Verdict, float]]:

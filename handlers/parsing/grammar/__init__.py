@@ -24,7 +24,7 @@ from handlers.parsing.grammar.commands import (
 )
 from handlers.parsing.grammar.corrections import corrected
 from handlers.parsing.grammar.mentions import Modifiers, mention_command, modifiers_of
-from handlers.parsing.grammar.parser import VERBS, parse
+from handlers.parsing.grammar.parser import VERBS, is_command, is_prose, is_question, parse
 from handlers.parsing.grammar.tokens import MODIFIERS, quoted, unescape
 from handlers.parsing.grammar.values import MAX_TOP
 
@@ -52,6 +52,9 @@ __all__ = [
     "UnwatchCommand",
     "WatchCommand",
     "corrected",
+    "is_command",
+    "is_prose",
+    "is_question",
     "mention_command",
     "modifiers_of",
     "parse",

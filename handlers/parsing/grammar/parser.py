@@ -88,6 +88,38 @@ def parse(text: str) -> Command:
     raise _unknown_verb(words[0])
 
 
+def is_command(text: str) -> bool:
+    """Return whether a text is a complete command."""
+    try:
+        return not isinstance(parse(text), OpenForm)
+    except InvalidInput:
+        return False
+
+
+def is_prose(text: str) -> bool:
+    """Return whether a text doesn't even try to be a command: it is empty, or does not begin with a verb."""
+    words = [token.text.lower() for token in tokenise(text) if is_word(token)]
+    verb = (words[0].rstrip("!?.,") or words[0]) if words else ""
+    known = {*VERBS, *_VERB_SYNONYMS, *_SUGGESTIONS, *MODES, _COMMAND.text}
+    return not is_command(text) and verb not in known
+
+
+def is_question(text: str) -> bool:
+    """Return whether a text in a thread asks about a picture that it doesn't name: it gives no command."""
+    tokens = tokenise(text)
+    words = [token.text.lower() for token in tokens if is_word(token)]
+    if any(token.is_address for token in tokens):
+        return False
+    if not words:
+        return True
+    verb = words[0].rstrip("!?.,") or words[0]
+    verb = _VERB_SYNONYMS.get(verb, verb)
+    if verb == "search":
+        return "last" not in words
+    is_command = verb in {*VERBS, *_SUGGESTIONS, *MODES} or tokens[0] == _COMMAND
+    return not is_command and (len(words) > 1 or words[0].endswith("?"))
+
+
 def _without_verb(tokens: Sequence[Token]) -> tuple[Token, ...]:
     verb = next((place for place, token in enumerate(tokens) if is_word(token)), len(tokens))
     return (*tokens[:verb], *tokens[verb + 1 :])

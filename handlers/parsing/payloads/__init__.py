@@ -5,7 +5,8 @@ from __future__ import annotations
 from handlers.parsing.payloads.commands import CommandRequest, parse_command
 from handlers.parsing.payloads.deletions import SlackDeletion, Uninstall, parse_deletion, parse_uninstall
 from handlers.parsing.payloads.events import HomeOpened, ImageShare, Mention, parse_home, parse_mention, parse_share
-from handlers.parsing.payloads.files import RENDITIONS, FileShares, FileState, SharedFile, parse_file, parse_shares
+from handlers.parsing.payloads.files import FileShares, FileState, SharedFile, parse_file, parse_shares
+from handlers.parsing.payloads.pictures import pictures_of, shows_file, unfurled
 from handlers.parsing.payloads.stored import (
     UnreadablePayload,
     decode_deletion,
@@ -20,7 +21,6 @@ from handlers.parsing.payloads.stored import (
 from handlers.parsing.payloads.tables import TableShare, parse_table_share
 
 __all__ = [
-    "RENDITIONS",
     "CommandRequest",
     "FileShares",
     "FileState",
@@ -49,4 +49,7 @@ __all__ = [
     "parse_shares",
     "parse_table_share",
     "parse_uninstall",
+    "pictures_of",
+    "shows_file",
+    "unfurled",
 ]

@@ -11,12 +11,14 @@ from bot.domain.jobs import time_of_message
 from handlers.parsing.payloads.common import (
     enterprise_of,
     is_for_organisation,
+    items,
     mapping,
     text,
     texts,
     time_of,
     workspace_of,
 )
+from handlers.parsing.payloads.pictures import forwarded_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,11 @@ def _deleted_message(event: Mapping[str, Any]) -> str:
     if event.get("subtype") == "message_deleted":
         return text(event.get("deleted_ts")) or text(before.get("ts"))
     # Slack doesn't delete a message that has replies, such as the bot's answer, but changes it into a tombstone.
-    if event.get("subtype") == "message_changed" and after.get("subtype") == "tombstone":
+    if event.get("subtype") != "message_changed":
+        return ""
+    # Slack sends no event of its own if a forwarded message is taken out of the one that forwarded it.
+    is_emptied = bool(forwarded_files(before)) and not (forwarded_files(after) or items(after.get("files")))
+    if after.get("subtype") == "tombstone" or is_emptied:
         return text(after.get("ts")) or text(before.get("ts"))
     return ""
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
-from handlers.parsing.payloads.common import authorization, enterprise_of, items, kind_of, mapping, text, workspace_of
-from handlers.parsing.payloads.files import SharedFile, parse_file
+from handlers.parsing.grammar import is_command, mention_command
+from handlers.parsing.payloads.common import authorization, enterprise_of, kind_of, mapping, text, workspace_of
+from handlers.parsing.payloads.files import SharedFile
+from handlers.parsing.payloads.pictures import pictures_of, shared_images
 
 _SHARE_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 """Message subtypes that may contain new files. All others repeat, change or delete messages."""
@@ -19,8 +21,9 @@ _SLACKBOT = "USLACKBOT"
 
 @dataclass(frozen=True, slots=True)
 class ImageShare:
-    """A user's message with files that may be images.
+    """A user's message with pictures: files that may be images, also of a message that it forwards.
 
+    If the message asks the bot, previews of other files, image blocks and unfurled links are pictures too.
     ``mentioned``: the message mentions the bot. ``user_workspace``: the user's workspace, which may be another one in a
     shared channel, or empty if unknown.
     """
@@ -69,6 +72,23 @@ class Mention:
         """The thread for the answer."""
         return self.thread_ts or self.ts
 
+    def with_pictures(self, pictures: tuple[SharedFile, ...]) -> ImageShare:
+        """Return the message as a share of pictures that its event lacked."""
+        return ImageShare(
+            self.workspace,
+            self.enterprise,
+            self.channel,
+            self.kind,
+            self.user,
+            self.ts,
+            self.thread_ts,
+            self.event_id,
+            self.text,
+            mentioned=True,
+            files=pictures,
+            user_workspace=self.user_workspace,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class HomeOpened:
@@ -87,7 +107,7 @@ def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | Non
     subtype = event.get("subtype")
     if event.get("type") == "message" and (not isinstance(subtype, str | None) or subtype not in _SHARE_SUBTYPES):
         return None
-    found, files = _Message.of(body, event, bots), images_of(event.get("files"))
+    found, files = _Message.of(body, event, bots), _pictures(event, bots)
     if found is None or not files:
         return None
     return ImageShare(
@@ -110,9 +130,10 @@ def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None
     """Parse a mention or direct message without an image. Return None for other events. With an image it is a share."""
     event = mapping(body.get("event"))
     is_direct_message = event.get("type") == "message" and _is_direct(event) and not event.get("subtype")
-    if not (is_direct_message or event.get("type") == "app_mention") or images_of(event.get("files")):
+    bots = _bot_users(body, bot_user)
+    if not (is_direct_message or event.get("type") == "app_mention") or _pictures(event, bots):
         return None
-    return _mention(body, event, _bot_users(body, bot_user))
+    return _mention(body, event, bots)
 
 
 def message_to_bot(body: Mapping[str, Any], bot_user: str = "", *, is_stored: bool = False) -> Mention | None:
@@ -166,10 +187,13 @@ def _workspace_of_author(event: Mapping[str, Any]) -> WorkspaceId:
     return WorkspaceId(text(event.get("user_team")) or text(event.get("team")))
 
 
-def images_of(listed: object) -> tuple[SharedFile, ...]:
-    """Return the distinct files that may be images."""
-    files = [file for item in items(listed) if (file := parse_file(item))]
-    return tuple({file.id: file for file in files if file.may_be_image}.values())
+def _pictures(event: Mapping[str, Any], bots: Sequence[str]) -> tuple[SharedFile, ...]:
+    """Return the pictures of a message: all that Slack shows if it asks about them, else only shared images."""
+    asks_bot = _is_mention(event, bots) or text(event.get("channel")).startswith("D")
+    # The link of a command is its argument, and Slack may have made a preview of it already.
+    if asks_bot and not is_command(mention_command(text(event.get("text")), "")):
+        return pictures_of(event, waits_for_previews=True)
+    return shared_images(event)
 
 
 @dataclass(frozen=True, slots=True)

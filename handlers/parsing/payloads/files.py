@@ -8,9 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from handlers.parsing.payloads.common import items, mapping, text, texts
-
-RENDITIONS = ("thumb_1024", "thumb_960", "thumb_720")
-"""Slack's scaled copies, largest first. Slack makes none that are larger than the original."""
+from handlers.parsing.payloads.renditions import is_previewed, renditions_of
 
 _UNDECLARED = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/binary"})
 _MAX_SIZE = 2**53
@@ -27,7 +25,10 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SharedFile:
-    """A file, as far as the payload describes it."""
+    """A picture of a message, as far as the payload describes it: a file in Slack, or a ``link`` to one elsewhere.
+
+    ``renditions`` are the copies and previews that Slack offers, largest first; those of a link are further addresses.
+    """
 
     id: str
     state: FileState
@@ -36,6 +37,7 @@ class SharedFile:
     size: int = 0
     url: str = ""
     renditions: tuple[str, ...] = ()
+    link: str = ""
 
     @property
     def claims_to_be_image(self) -> bool:
@@ -47,6 +49,16 @@ class SharedFile:
         """Whether no other type is declared. The content decides later, because types and names are often wrong."""
         return self.claims_to_be_image or self.mimetype in _UNDECLARED
 
+    @property
+    def is_previewed(self) -> bool:
+        """Whether Slack makes a preview of files of this type, perhaps some seconds after the upload."""
+        return is_previewed(self.mimetype)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether Slack shows a picture of the file as far as this object tells: itself, or a preview."""
+        return self.may_be_image or bool(self.renditions)
+
 
 def parse_file(raw: object) -> SharedFile | None:
     """Parse a file object. Return None if it has no id."""
@@ -54,16 +66,18 @@ def parse_file(raw: object) -> SharedFile | None:
     identifier = text(file.get("id"))
     if not identifier:
         return None
-    url = text(file.get("url_private"))
+    renditions = renditions_of(file)
+    # The file itself is outside Slack, where the bot has no account.
+    url = "" if file.get("is_external") is True and renditions else text(file.get("url_private"))
     mimetype = text(file.get("mimetype")).lower()
     return SharedFile(
         identifier,
-        _state(file, url, mimetype),
+        _state(file, bool(url or renditions), mimetype),
         text(file.get("title")) or text(file.get("name")),
         mimetype,
         byte_count(file.get("size")),
         url,
-        tuple(found for name in RENDITIONS if (found := text(file.get(name)))),
+        renditions,
     )
 
 
@@ -93,10 +107,10 @@ def byte_count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_SIZE else 0
 
 
-def _state(file: Mapping[str, Any], url: str, mimetype: str) -> FileState:
+def _state(file: Mapping[str, Any], has_address: bool, mimetype: str) -> FileState:
     if text(file.get("mode")) in {"tombstone", "hidden_by_limit"}:
         return FileState.GONE
     # While Slack processes an upload, its type is empty and it has no renditions.
-    if file.get("file_access") == "check_file_info" or not url or not mimetype:
+    if file.get("file_access") == "check_file_info" or not has_address or not mimetype:
         return FileState.STUB
     return FileState.READY

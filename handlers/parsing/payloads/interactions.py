@@ -9,8 +9,8 @@ from typing import Any
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
 from handlers.parsing.payloads.common import enterprise_of, items, kind_of, mapping, text, texts, workspace_of
-from handlers.parsing.payloads.events import images_of
 from handlers.parsing.payloads.files import SharedFile, parse_file
+from handlers.parsing.payloads.pictures import pictures_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ActionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShortcutRequest:
-    """A message shortcut with the message's files that may be images, or a global one with an empty ``channel``."""
+    """A message shortcut with the pictures of the message, or a global one with an empty ``channel``."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -143,7 +143,7 @@ def parse_shortcut(body: Mapping[str, Any]) -> ShortcutRequest | None:
             message.get("bot_id") or message.get("bot_profile") or message.get("subtype") == "bot_message"
         ),
         text=text(message.get("text")),
-        files=images_of(message.get("files")),
+        files=pictures_of(message),
         trigger_id=text(body.get("trigger_id")),
         response_url=text(body.get("response_url")),
     )

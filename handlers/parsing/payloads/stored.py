@@ -129,6 +129,7 @@ def _file(given: Mapping[str, Any]) -> SharedFile | None:
         byte_count(given.get("size")),
         text(given.get("url")),
         tuple(one for one in items(given.get("renditions")) if isinstance(one, str)),
+        text(given.get("link")),
     )
 
 

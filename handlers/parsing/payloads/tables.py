@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from handlers.parsing.payloads.common import items, mapping, text
-from handlers.parsing.payloads.events import Mention, images_of, message_to_bot
+from handlers.parsing.payloads.events import Mention, message_to_bot
 from handlers.parsing.payloads.files import SharedFile, parse_file
+from handlers.parsing.payloads.pictures import images_of
 
 _TABLES = frozenset(
     {

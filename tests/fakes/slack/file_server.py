@@ -27,6 +27,7 @@ class FileHosting:
         return [
             web.get("/files-pri/{place}/{name}", self._download),
             web.get("/files-tmb/{place}/{size}/{name}", self._download),
+            web.get("/files-tmb/{place}/{name}", self._download),
         ]
 
     async def _download(self, request: web.Request) -> web.Response:
@@ -47,6 +48,8 @@ class FileHosting:
             return web.Response(
                 body=_rendition(file.content, int(request.match_info["size"])), content_type="image/jpeg"
             )
+        if request.path.startswith("/files-tmb/"):
+            return web.Response(body=file.preview, content_type="image/png")
         return web.Response(body=file.content, content_type=file.info.get("mimetype") or "application/octet-stream")
 
     def _opens(self, authorization: str, file: HostedFile) -> bool:

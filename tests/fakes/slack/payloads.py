@@ -35,6 +35,10 @@ def message_object(state: State, message: Message, *, with_metadata: bool = Fals
     shown["team"] = workspace.team
     if message.user in state.bot_users:
         shown |= {"bot_id": workspace.bot_id, "app_id": state.app_id}
+    if message.app:
+        shown |= {"bot_id": f"B{message.app[1:]}", "app_id": message.app}
+    if attachments := attachments_of(state, message):
+        shown["attachments"] = attachments
     if message.blocks:
         shown["blocks"] = with_identifiers(list(message.blocks))
     if message.files:
@@ -50,6 +54,49 @@ def message_object(state: State, message: Message, *, with_metadata: bool = Fals
     elif message.thread_ts:
         shown["thread_ts"] = message.thread_ts
     return shown
+
+
+def attachments_of(state: State, message: Message) -> list[Json]:
+    """Return a message's attachments: the messages that it forwards, the previews of its links, an app's own."""
+    forwarded = [_forwarded(state, one) for one in message.forwarded]
+    return [{"id": number, **one} for number, one in enumerate([*forwarded, *message.attachments], start=1)]
+
+
+def _forwarded(state: State, message: Message) -> Json:
+    """Return a forwarded message. Its files are neither in ``files``, nor shared with the channel."""
+    now = state.find(message.channel, message.ts) or message
+    channel = state.channels[message.channel]
+    path = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
+    shown: Json = {
+        "ts": message.ts,
+        "author_id": message.user,
+        "author_name": state.person(message.user).name,
+        "channel_id": message.channel,
+        "channel_team": channel.workspace.team,
+        "channel_name": channel.name,
+        "is_msg_unfurl": True,
+        "is_share": True,
+        "from_url": f"https://{channel.workspace.domain}.slack.com/{path}",
+        "text": message.text,
+        "fallback": f"[{message.ts}] {message.text}",
+        "color": "D0D0D0",
+        "mrkdwn_in": ["text"],
+        "footer": f"Posted in #{channel.name}",
+    }
+    inner = {"blocks": with_identifiers(list(message.blocks) or [_rich_text(message.text)])}
+    shown["message_blocks"] = [
+        {"team": channel.workspace.team, "channel": channel.id, "ts": message.ts, "message": inner}
+    ]
+    if now.files:
+        shown["files"] = [file.shown for file in now.files]
+    if inside := attachments_of(state, message):
+        shown["attachments"] = inside
+    return shown
+
+
+def _rich_text(text: str) -> Json:
+    words = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [words]}
 
 
 def share_event(state: State, message: Message, files: list[HostedFile] | None = None) -> Json:

@@ -184,7 +184,7 @@ class State:
 
     async def edit(self, message: Message, **changes: object) -> Message:
         """Replace a message by another version."""
-        after = replace(message, edited=True, **changes)  # type: ignore[arg-type]
+        after = replace(message, **{"edited": True, **changes})  # type: ignore[arg-type]
         async with self.changed:
             self.messages[self.messages.index(message)] = after
             self.edits.append((message, after))

@@ -112,6 +112,8 @@ class HostedFile:
     given_to_app: bool = False
     """Whether a person dropped it into the app's ``file_input``."""
     deleted: bool = False
+    preview: bytes = b""
+    """What ``/files-tmb/`` serves for a file of another kind than an image."""
 
     @property
     def is_processed(self) -> bool:
@@ -143,6 +145,11 @@ class Message:
     files: tuple[HostedFile, ...] = ()
     metadata: Json | None = None
     edited: bool = False
+    forwarded: tuple[Message, ...] = ()
+    attachments: tuple[Json, ...] = ()
+    """Of links that Slack shows, or as an app sent them."""
+    app: str = ""
+    """Another app than the bot, if that wrote it."""
 
     @property
     def everything(self) -> str:

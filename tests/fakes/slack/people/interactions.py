@@ -12,7 +12,7 @@ from tests.fakes.slack.blocks.text import all_options
 from tests.fakes.slack.blocks.validation import refusal_of_view
 from tests.fakes.slack.delivery.deliveries import NO_ANSWER
 from tests.fakes.slack.payloads import channel_object, interaction, message_object, view_object, with_identifiers
-from tests.fakes.slack.people.messages import ConversationActions
+from tests.fakes.slack.people.forwards import ForwardActions
 from tests.fakes.slack.values import HostedFile, Json, Message, View, Workspace
 from tests.fakes.slack.web_api.views import change, put_on_top
 
@@ -20,7 +20,7 @@ INTERACTIVE = "interactive"
 STACK = 3
 
 
-class InteractionActions(ConversationActions):
+class InteractionActions(ForwardActions):
     """Every method sends one payload. Its task ends with the content of the acknowledgement."""
 
     def press(

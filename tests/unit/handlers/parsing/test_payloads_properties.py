@@ -38,6 +38,7 @@ from tests.fixtures.payloads import (
     corrupted,
     share,
 )
+from tests.fixtures.shown_pictures import FORWARD, forwarding
 
 PARSERS: dict[Any, Callable[[Mapping[str, Any]], object]] = {
     ImageShare: parse_share,
@@ -47,6 +48,8 @@ PARSERS: dict[Any, Callable[[Mapping[str, Any]], object]] = {
     Uninstall: parse_uninstall,
     CommandRequest: parse_command,
 }
+
+ALL_EVENTS = (*EVENTS, forwarding(FORWARD), forwarding(FORWARD, channel="D1", channel_type="im"))
 
 
 def check(body: Mapping[str, Any]) -> None:
@@ -60,19 +63,19 @@ def test_any_json_does_not_raise(body: dict[str, Any]) -> None:
     check(body)
 
 
-@given(corrupted((*EVENTS, command(), *INTERACTIONS)))
+@given(corrupted((*ALL_EVENTS, command(), *INTERACTIONS)))
 @example(share(type=["message"], subtype={}))
 def test_corrupted_payloads_do_not_raise(body: dict[str, Any]) -> None:
     check(body)
 
 
-@given(corrupted(EVENTS))
+@given(corrupted(ALL_EVENTS))
 def test_event_has_at_most_one_meaning(body: dict[str, Any]) -> None:
     parsers = (parse_share, parse_mention, parse_home, parse_deletion, parse_uninstall)
     assert sum(parse(body) is not None for parse in parsers) <= 1
 
 
-@given(corrupted(EVENTS))
+@given(corrupted(ALL_EVENTS))
 def test_parsed_events_can_be_stored(body: dict[str, Any]) -> None:
     if (found := parse_share(body)) is not None:
         assert decode_share(encode_share(found)) == found
