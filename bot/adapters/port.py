@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from bot.domain.catalogue import ScoreFit
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Matches
 from bot.domain.pages import ListedImage, Page, PageRequest
@@ -106,6 +107,15 @@ class SelfCalibrating(Protocol):
 
         Returns None if nothing was due. A calibration that an operator made is never changed.
         """
+        ...
+
+
+@runtime_checkable
+class FittedScores(Protocol):
+    """A back end whose scores can be fitted to the pictures of a database."""
+
+    async def score_fits(self, workspace: WorkspaceId) -> Mapping[DatabaseName, ScoreFit]:
+        """Return which of the workspace's databases have fitted scores. The others have the default ones."""
         ...
 
 

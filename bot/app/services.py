@@ -28,6 +28,7 @@ from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, Import
 from bot.services.images.listing import ListingService
 from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
+from bot.services.search.copies import CopyFinder
 from bot.services.search.lookup import LookupService, RequestText
 from bot.services.search.result_cache import new_result_cache
 from bot.services.search.search import SearchService
@@ -65,6 +66,7 @@ class Services:
     corrections: CorrectionService
     exports: ExportService
     search: SearchService
+    copies: CopyFinder
     lookup: LookupService
     removal: RemovalService
     reconciliation: ReconcileService
@@ -168,6 +170,7 @@ def _compose(
         corrections=corrections,
         exports=ExportService(storage, listings),
         search=search,
+        copies=CopyFinder(search),
         lookup=lookup,
         removal=RemovalService(visual, storage, deletions, databases),
         reconciliation=ReconcileService(storage, visual, decode_stored),

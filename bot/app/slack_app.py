@@ -238,6 +238,7 @@ def _dependencies(
         lookup=services.lookup,
         databases=services.databases,
         additions=services.additions,
+        copies=services.copies,
         listings=services.listings,
         deletions=services.deletions,
         corrections=services.corrections,

@@ -134,6 +134,42 @@ def decode_searches(text: str) -> list[SearchState]:
 
 
 @dataclass(frozen=True, slots=True)
+class AddState(InteractionState):
+    """Pictures of one message, or one of a URL, that a button adds.
+
+    Attributes:
+        files: the Slack files, separated by commas; empty for a URL.
+        url: the image URL; empty for files.
+        channel: where the picture was shared; empty for an upload in a modal.
+        message: timestamp of the message that shared it; empty for an upload in a modal.
+        database: the database to add to; empty if people have to choose one.
+        entity: the id to give; empty for one made from the file's name.
+        note: the note to give.
+        author: whose picture it is. Others need to see where it was shared.
+        renames: whether the picture was added under its file's name, which the id replaces.
+        stays: whether the button's message has other questions, so that the answer must not replace it.
+
+    """
+
+    files: str = ""
+    url: str = ""
+    channel: str = ""
+    message: str = ""
+    database: str = ""
+    entity: str = ""
+    note: str = ""
+    author: str = ""
+    renames: bool = False
+    stays: bool = False
+
+    @property
+    def pictures(self) -> list[SearchState]:
+        """The pictures, as searches. Names are not carried: Slack knows them."""
+        one = SearchState(url=self.url, channel=self.channel, message=self.message, database=self.database)
+        return [replace(one, file=file) for file in self.files.split(",")] if self.files else [one]
+
+
+@dataclass(frozen=True, slots=True)
 class ListState(InteractionState):
     """A page of a listing; ``offset`` is the number of images on earlier pages."""
 

@@ -162,6 +162,12 @@ class ImageRecord:
             return seen
         return replace(seen, entity=oldest.entity, named_automatically=oldest.named_automatically)
 
+    def without_message(self, message: SlackOrigin) -> ImageRecord | None:
+        """Return the record as seen through its origins outside a message; None if it has no others."""
+        place = (message.channel, message.message_ts)
+        others = [one for one in self.origins if not one.slack or (one.slack.channel, one.slack.message_ts) != place]
+        return self.seen_through(others) if others else None
+
     @property
     def first(self) -> Origin:
         """The oldest origin: who brought the image, when and from where."""
@@ -200,6 +206,21 @@ class RemovedOrigins:
     removed: int
     left: int
     entity: EntityId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFit:
+    """Scores of a database that are fitted to its own pictures: by itself when it had ``images``, or by an operator.
+
+    ``images`` is 0 if an operator fitted them.
+    """
+
+    images: int = 0
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether an operator fitted the scores."""
+        return not self.images
 
 
 @dataclass(frozen=True, slots=True)

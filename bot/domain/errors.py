@@ -5,6 +5,7 @@
     BotError
     ├── UserError              its text is shown to people as it is
     │   ├── InvalidInput       a name, number or form is invalid
+    │   │   ├── EntityRefused  an id can't be used; a similar one may be suggested
     │   │   └── TableRefused   a CSV or XLSX file can't be read surely
     │   ├── UnknownDatabase
     │   ├── DatabaseExists
@@ -58,6 +59,14 @@ class InvalidInput(UserError):
     def __init__(self, text: str, correction: tuple[str, str] | None = None) -> None:
         super().__init__(text)
         self.correction = correction
+
+
+class EntityRefused(InvalidInput):
+    """An id can't be used. ``suggestion`` is a similar one that can, or empty."""
+
+    def __init__(self, text: str, written: str, suggestion: str = "") -> None:
+        super().__init__(text, (written, suggestion) if suggestion else None)
+        self.suggestion = suggestion
 
 
 class TableRefused(InvalidInput):

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import SearchState
 from bot.blocks.limits import shorten
 from bot.domain.channels import Audience, ChannelBinding, ChannelKind
-from bot.domain.errors import FetchFailed, RetryLater
+from bot.domain.errors import EntityRefused, FetchFailed, RetryLater
 from bot.domain.identifiers import DatabaseKey, Note
 from bot.domain.jobs import Job
 from handlers.parsing.grammar import Modifiers
@@ -43,7 +43,7 @@ class Share:
     """A share being processed.
 
     ``files`` are files that may be images, and files that Slack couldn't describe. ``note`` is the note that the
-    message's text gives them.
+    message's text gives them, and ``refused`` an id in it that can't be used.
     """
 
     job: Job
@@ -54,6 +54,7 @@ class Share:
     modifiers: Modifiers
     files: tuple[SharedFile | UnresolvedFile, ...]
     note: Note
+    refused: EntityRefused | None = None
 
     @property
     def audience(self) -> Audience:
@@ -61,6 +62,13 @@ class Share:
         # Only a direct message to the bot has a single reader. A group message is seen by all its members.
         user = self.message.user if self.message.channel.startswith("D") else ""
         return Audience(self.message.workspace, self.message.channel, self.kind, user)
+
+    @property
+    def author(self) -> Audience:
+        """The author, who may see more than the channel; not so a member of another organisation."""
+        if self.kind is ChannelKind.SHARED and self.message.user_workspace != self.message.workspace:
+            return self.audience
+        return replace(self.audience, user=self.message.user)
 
     def state(self, file: SharedFile | UnresolvedFile, database: DatabaseKey, minimum: float, top: int) -> SearchState:
         """Return the state of the buttons in an answer about one of the files."""

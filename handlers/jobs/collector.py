@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import SearchState
-from bot.blocks.messages.notices import already_added_reply, collected_problems_reply
+from bot.blocks.button_state import AddState, SearchState
+from bot.blocks.messages.additions import KnownImage, known_images_reply, refused_id_reply
+from bot.blocks.messages.notices import collected_problems_reply
 from bot.blocks.reply import Reply
-from bot.domain.catalogue import SlackOrigin
-from bot.domain.channels import GUARD_MINIMUM, ChannelMode
-from bot.domain.errors import AlreadyAdded, UserError
-from bot.domain.identifiers import DatabaseKey
+from bot.blocks.wording.images import kept_under_file_name
+from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.channels import GUARD_MINIMUM, Audience, ChannelMode
+from bot.domain.errors import AlreadyAdded, EntityRefused, UserError
+from bot.domain.identifiers import DatabaseKey, DataId
 from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.file_names import entity_of_file
@@ -30,8 +33,27 @@ from handlers.slack_errors import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
 
-DONE, FAILED = "white_check_mark", "warning"
+DONE, KNOWN, FAILED = "white_check_mark", "repeat", "warning"
 """Emoji that exist in every workspace."""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of the images of a share: files that were added, known images, and refused files with reasons."""
+
+    added: list[str] = field(default_factory=list)
+    known: list[tuple[str, ImageRecord | None]] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def known_images(self) -> list[ImageRecord]:
+        """Each known image once."""
+        return list({record.data_id: record for _, record in self.known if record is not None}.values())
+
+    @property
+    def names(self) -> dict[DataId, str]:
+        """The names of the files of the known images."""
+        return {record.data_id: name for name, record in reversed(self.known) if record is not None}
 
 
 class ShareCollector:
@@ -56,11 +78,10 @@ class ShareCollector:
 
         Raises BackendError and RetryLater.
         """
-        is_stored = False
         minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
         link = await permalink(share.client, share.message.channel, share.message.ts)
         reader = AnswerReader(share.audience, share.client)
-        problems: list[tuple[str, str]] = []
+        outcome = _Outcome()
         reposts: list[tuple[LookupResult, SearchState]] = []
         for file in share.files:
             try:
@@ -71,17 +92,21 @@ class ShareCollector:
                     state = share.state(file, key, minimum, MATCHES_SHOWN)
                     preview = image.image.picture.is_preview
                     reposts.append((LookupResult(file.name, found, is_preview=preview), state))
-                is_stored = True
+                    continue
+                elif (there := await self._collecting.find(key, image)) and there.without_message(image.origin):
+                    # It was no repost, because the channel can't see it or its score is too low.
+                    outcome.known.append((file.name, there))
+                    continue
+                outcome.added.append(file.id)
             except AlreadyAdded:
                 # The image has this share as another origin, which is all that a collect channel needs.
-                is_stored = True
-                await self._tell_other_id(share, key, image)
+                outcome.known.append((file.name, await self._collecting.find(key, image)))
             except FileWithdrawn:
                 log.info("a file was deleted while it was being added")
             except UserError as error:
                 if not isinstance(file, SharedFile) or file.claims_to_be_image:
-                    problems.append((file.name, str(error)))
-        await self._report(share, problems, done=is_stored and mode is ChannelMode.COLLECT)
+                    outcome.problems.append((file.name, str(error)))
+        await self._report(share, key, mode, outcome)
         # Leave out reposts whose matches the readers may not see. They may not even learn that there was a match.
         are_visible = await self._presenter.has_anything(reader, [one for one, _ in reposts])
         visible = [repost for repost, is_visible in zip(reposts, are_visible, strict=True) if is_visible]
@@ -90,18 +115,6 @@ class ShareCollector:
         states = [state for _, state in visible]
         reply = await self._presenter.answer(reader, [one for one, _ in visible], states)
         return reply, [state.file for state in states]
-
-    async def _tell_other_id(self, share: Share, key: DatabaseKey, image: SharedImage) -> None:
-        """Tell an author who gave the picture an ``id:`` if the database has it under another one."""
-        message, named = share.message, share.modifiers.entity
-        there = await self._collecting.find(key, image) if named is not None else None
-        if there is None or named is None or there.seen_through([there.first]).entity.is_same(named):
-            return
-        reader = AnswerReader(replace(share.audience, user=message.user), share.client)
-        # The id came with the oldest origin.
-        seen = await self._presenter.shown(reader, [there.seen_through([there.first])])
-        reply = already_added_reply(key.name, next((one.entity for one in seen.values()), ""))
-        await delivery.try_post_ephemeral(share.client, message.channel, message.user, reply, message.thread_ts)
 
     async def refuse(self, client: AsyncWebClient, message: ImageShare) -> None:
         """React to a share of which nothing can be added. The caller tells the user why."""
@@ -128,15 +141,63 @@ class ShareCollector:
         origin = SlackOrigin(file.id, message.channel, message.ts, link, share.kind)
         return SharedImage(image, origin, share.job.id)
 
-    async def _report(self, share: Share, problems: list[tuple[str, str]], *, done: bool) -> None:
-        message, client = share.message, share.client
-        if done:
-            await _react(client, message.channel, message.ts, DONE)
-        if not problems:
-            return
-        await _react(client, message.channel, message.ts, FAILED)
-        reply = collected_problems_reply(problems)
-        await delivery.try_post_ephemeral(client, message.channel, message.user, reply, message.thread_ts)
+    async def _report(self, share: Share, key: DatabaseKey, mode: ChannelMode, outcome: _Outcome) -> None:
+        """React to the message, and tell its author what was known, not added, or got another id."""
+        seen = await self._known(share, outcome, share.audience)
+        # To readers who see no earlier origin of an image, it is new: a reaction would tell them that there is one.
+        is_new = bool(outcome.added) or len(seen) < len(outcome.known_images)
+        if is_new and mode is ChannelMode.COLLECT:
+            await self._react(share, DONE)
+        if seen:
+            await self._react(share, KNOWN)
+        if outcome.problems:
+            await self._react(share, FAILED)
+            await self._tell(share, collected_problems_reply(outcome.problems))
+        if known := await self._known(share, outcome, share.author):
+            await self._tell(share, known_images_reply(key.name, known))
+        if share.refused is not None and outcome.added:
+            await self._tell(share, _refused_id(share, key, share.refused, outcome.added))
+
+    async def _known(self, share: Share, outcome: _Outcome, audience: Audience) -> list[KnownImage]:
+        """Return those known images of which the audience may see an origin outside this message."""
+        earlier = [record.without_message(_place_of(share)) for record in outcome.known_images]
+        shown = await self._presenter.shown(AnswerReader(audience, share.client), earlier)
+        named, names = share.modifiers.entity, outcome.names
+        return [
+            KnownImage(
+                record,
+                names.get(record.data_id, ""),
+                "" if named is None or named.is_same(record.entity) else named,
+            )
+            for record in shown.values()
+        ]
+
+    async def _tell(self, share: Share, reply: Reply) -> None:
+        message = share.message
+        await delivery.try_post_ephemeral(share.client, message.channel, message.user, reply, message.thread_ts)
+
+    async def _react(self, share: Share, name: str) -> None:
+        await _react(share.client, share.message.channel, share.message.ts, name)
+
+
+def _place_of(share: Share) -> SlackOrigin:
+    return SlackOrigin("", share.message.channel, share.message.ts)
+
+
+def _refused_id(share: Share, key: DatabaseKey, refused: EntityRefused, added: Sequence[str]) -> Reply:
+    """Return which id images got in place of one that can't be used, and a button that gives them a similar one."""
+    message = share.message
+    state = AddState(
+        files=",".join(added),
+        channel=message.channel,
+        message=message.ts,
+        database=key.name,
+        entity=refused.suggestion,
+        note=share.note,
+        author=message.user,
+        renames=True,
+    )
+    return refused_id_reply(f"{refused} {kept_under_file_name(len(added))}", state)
 
 
 async def _react(client: AsyncWebClient, channel: str, ts: str, name: str) -> None:

@@ -19,7 +19,15 @@ from bot.blocks.messages.notices import (
 from bot.blocks.reply import Reply, notice
 from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_RETRYING
 from bot.domain.channels import ChannelBinding, ChannelKind, ChannelMode
-from bot.domain.errors import BackendError, BackendRefused, FetchRefused, RetryLater, UnknownDatabase, UserError
+from bot.domain.errors import (
+    BackendError,
+    BackendRefused,
+    EntityRefused,
+    FetchRefused,
+    RetryLater,
+    UnknownDatabase,
+    UserError,
+)
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.jobs import Job
 from bot.domain.pictures import Picture
@@ -76,7 +84,7 @@ class ShareRunner:
         self._directories = directories
         self._updates = updates
         self._known = KnownDatabases(lookup, channel_settings, directories)
-        self._captions = CaptionReader(lookup, self._known)
+        self._captions = CaptionReader(lookup, self._known, channel_settings)
 
     async def run(self, job: Job) -> None:
         """Process the share according to the channel's settings.
@@ -113,6 +121,8 @@ class ShareRunner:
             log.info("job %d has nothing left to answer: %s", job.id, problem)
         elif isinstance(problem, CannotPost):
             await _post_directly(client, message.user, cannot_post_reply(problem.channel, problem.reason))
+        elif isinstance(problem, EntityRefused) and problem.suggestion:
+            await _tell(client, message, await self._captions.suggest(message, problem, client))
         elif isinstance(problem, UnknownDatabase) and problem.did_you_mean and len(message.files) == 1:
             state = search_state(message, message.files[0], problem.did_you_mean)
             await _tell(client, message, other_database_reply(str(problem), state))
@@ -169,7 +179,7 @@ class ShareRunner:
             return None
         kind = await self._kind(message, client)
         caption = await self._captions.read(message, _mode_of(message, binding), kind, client)
-        return Share(job, message, kind, client, binding, caption.modifiers, images, caption.note)
+        return Share(job, message, kind, client, binding, caption.modifiers, images, caption.note, caption.refused)
 
     async def _handle(self, share: Share, mode: ChannelMode, answer: ThreadAnswer) -> None:
         try:

@@ -10,6 +10,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import (
+    AddState,
     CommandState,
     EntityState,
     FormState,
@@ -39,12 +40,22 @@ from handlers.parsing.payloads.interactions import ActionRequest, parse_action
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.images.additions import AdditionComposer
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
-NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE, ActionId.CHOOSE_PART, ActionId.SEARCH_PART})
+NEEDS_PICTURE = frozenset(
+    {
+        ActionId.MORE,
+        ActionId.SHARE,
+        ActionId.CHOOSE_PART,
+        ActionId.SEARCH_PART,
+        ActionId.ADD_AS,
+        ActionId.ADD_ANYWAY,
+    }
+)
 """Actions that may have to read the picture again, if the result is no longer cached."""
 
 HandleAction = Callable[[ActionRequest, Requester], Awaitable[None]]
@@ -66,6 +77,7 @@ class ActionListener:
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
+        self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
         self._deletions = DeletionComposer(dependencies, answers)
         self._forms = forms
@@ -77,6 +89,9 @@ class ActionListener:
             ActionId.MORE: self._more,
             ActionId.ANOTHER_DATABASE: self._another_database,
             ActionId.ADD_THIS: self._add_this,
+            ActionId.ADD_AS: self._add_carried,
+            ActionId.ADD_ANYWAY: self._add_carried,
+            ActionId.OPEN_ADD: self._open_add,
             ActionId.SHARE: self._share,
             ActionId.CHOOSE_PART: self._choose_part,
             ActionId.SEARCH_PART: self._search_part,
@@ -130,6 +145,17 @@ class ActionListener:
 
     async def _add_this(self, request: ActionRequest, requester: Requester) -> None:
         await self._forms.open_add(requester, request.trigger_id, [SearchState.decode(request.value)])
+
+    async def _add_carried(self, request: ActionRequest, requester: Requester) -> None:
+        state = AddState.decode(request.value)
+        anyway = request.action_id == ActionId.ADD_ANYWAY
+        reply = await self._additions.add_carried(requester, state, anyway=anyway)
+        await requester.reply_privately(reply, replace=request.is_ephemeral and not state.stays)
+
+    async def _open_add(self, request: ActionRequest, requester: Requester) -> None:
+        state = AddState.decode(request.value)
+        await self._additions.check_may_add(requester, state)
+        await self._forms.open_add(requester, request.trigger_id, state.pictures, entity=state.entity, note=state.note)
 
     async def _share(self, request: ActionRequest, requester: Requester) -> None:
         state = replace(SearchState.decode(request.value), offset=0)

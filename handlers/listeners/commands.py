@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -9,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import AddState, SearchState
+from bot.blocks.messages.additions import refused_id_reply
 from bot.blocks.messages.notices import (
     StatusInfo,
     created_reply,
@@ -24,7 +26,7 @@ from bot.blocks.reply import Reply
 from bot.blocks.wording.channels import DIRECT_MESSAGES_HAVE_NO_MODE
 from bot.blocks.wording.help import delete_database_needs_form
 from bot.domain.channels import ChannelBinding, ChannelMode
-from bot.domain.errors import InvalidInput, UserError
+from bot.domain.errors import EntityRefused, InvalidInput, UserError
 from bot.domain.identifiers import DatabaseName
 from bot.services.search.lookup import NoDatabase
 from bot.telemetry.metrics import Metrics
@@ -35,6 +37,7 @@ from handlers.parsing import grammar
 from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.images.additions import Addition, AdditionComposer
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.exports import ExportComposer
@@ -77,6 +80,7 @@ class CommandListener:
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
+        self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
         self._deletions = DeletionComposer(dependencies, answers)
         self._forms = forms
@@ -124,7 +128,29 @@ class CommandListener:
                 suggestion = grammar.corrected(text, error)
                 if not suggestion:
                     raise
-                await requester.reply_privately(suggestion_reply(str(error), suggestion))
+                await requester.reply_privately(await self._suggestion(requester, error, suggestion))
+
+    async def _suggestion(self, requester: Requester, error: UserError, suggestion: str) -> Reply:
+        """Return what was wrong, and a button for what was meant. “last” stays the picture that it is now."""
+        command = grammar.parse(suggestion)
+        if isinstance(error, EntityRefused) and isinstance(command, grammar.AddCommand):
+            with contextlib.suppress(UserError):
+                state = await self._source(requester, command.source)
+                key = await self._answers.database(requester, command.database)
+                return refused_id_reply(
+                    str(error),
+                    AddState(
+                        files=state.file,
+                        url=state.url,
+                        channel=state.channel,
+                        message=state.message,
+                        database=key.name,
+                        entity=error.suggestion,
+                        note=command.note,
+                        author=requester.user,
+                    ),
+                )
+        return suggestion_reply(str(error), suggestion)
 
     async def _is_deferred(self, command: grammar.Command, body: Mapping[str, Any], requester: Requester) -> bool:
         if isinstance(command, TAKES_LONG):
@@ -161,7 +187,7 @@ class CommandListener:
         state = await self._source(requester, command.source)
         key = await self._answers.database(requester, command.database)
         state = replace(state, database=key.name)
-        return await self._answers.add(requester, state, key, command.entity, command.note)
+        return await self._additions.add(requester, state, Addition(key, command.entity, command.note))
 
     async def _source(self, requester: Requester, source: grammar.ImageReference) -> SearchState:
         if source.url:
@@ -193,7 +219,8 @@ class CommandListener:
         return await self._exports.export(requester, key)
 
     async def _list_databases(self, invocation: Invocation[grammar.ListDatabases]) -> Reply:
-        return databases_reply(await self._answers.sized_databases(invocation.requester))
+        sized = await self._answers.sized_databases(invocation.requester)
+        return databases_reply(sized, await self._answers.score_fits(invocation.requester, sized))
 
     async def _create_database(self, invocation: Invocation[grammar.CreateDatabase]) -> Reply:
         return created_reply(await self._answers.create_database(invocation.requester, invocation.command.name))
@@ -234,16 +261,18 @@ class CommandListener:
         except UserError:
             effective = None
         backend, problem = await self._answers.backend()
+        sized = await self._answers.sized_databases(requester)
         reply = status_reply(
             StatusInfo(
                 channel=requester.channel,
                 conversation="direct" if requester.channel.startswith("D") else "channel",
                 binding=binding,
                 effective=effective,
-                databases=await self._answers.sized_databases(requester),
+                databases=sized,
                 backend=backend,
                 problem=problem,
                 waiting=(await self._dependencies.inbox.depth(requester.workspace)).waiting,
+                fits=await self._answers.score_fits(requester, sized),
             )
         )
         return await self._answers.with_invitation(requester, requester.channel, reply)

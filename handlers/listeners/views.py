@@ -13,10 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import SearchState, decode_searches
 from bot.blocks.ids import InputId, ViewId
 from bot.blocks.limits import shorten
+from bot.blocks.messages.additions import asks_anything
 from bot.blocks.messages.combination import joined
 from bot.blocks.messages.notices import created_reply, database_deleted_reply, watching_reply
 from bot.blocks.modals import text_view
-from bot.blocks.reply import Reply, notice
 from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding
@@ -34,6 +34,7 @@ from handlers.parsing import grammar
 from handlers.parsing.payloads.interactions import parse_submission
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.images.additions import Addition, AdditionComposer
 from handlers.replies.images.corrections import Correction, CorrectionComposer
 from handlers.replies.requester import Requester
 
@@ -55,6 +56,7 @@ class ViewListener:
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
+        self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
         self._home = home
         self._deferral = deferral
@@ -143,22 +145,17 @@ class ViewListener:
         wanted = fields.add_fields(submitted.form, submitted.state.database)
         if await self._defer(submitted, wording.ADDING):
             return
-        requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, wanted.database)
-        replies = [
-            await self._add_one(requester, state, key, wanted) for state in decode_searches(submitted.state.state)
-        ]
-        reply = joined(replies)
+        requester, states = submitted.requester, decode_searches(submitted.state.state)
+        addition = Addition(
+            DatabaseKey(requester.workspace, wanted.database),
+            wanted.entity,
+            wanted.note,
+            is_one_of_several=len(states) > 1,
+        )
+        reply = joined([await self._additions.add_or_explain(requester, state, addition) for state in states])
         await requester.reply_privately(reply)
-        await submitted.finish(wording.ADD_TITLE, grammar.unescape(reply.text))
-
-    async def _add_one(
-        self, requester: Requester, state: SearchState, key: DatabaseKey, wanted: fields.AddFields
-    ) -> Reply:
-        try:
-            return await self._answers.add(requester, state, key, wanted.entity, wanted.note)
-        except UserError as error:
-            # Report it among the replies, so that the other images are still added.
-            return notice(str(error))
+        text = grammar.unescape(reply.text)
+        await submitted.finish(wording.ADD_TITLE, f"{text} {wording.ANSWER_QUESTION}" if asks_anything(reply) else text)
 
     async def _edit_image(self, submitted: SubmittedModal) -> None:
         wanted, state = fields.edit_fields(submitted.form), submitted.state

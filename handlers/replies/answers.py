@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
 
+from bot.adapters.port import FittedScores
 from bot.blocks.button_state import ListState, SearchState
 from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
-from bot.blocks.messages.notices import added_reply, already_added_reply
 from bot.blocks.reply import Reply, context_block
 from bot.blocks.wording import channels
-from bot.blocks.wording.images import ADDED_BY_PREVIEW, FILE_DELETED
-from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
-from bot.domain.channels import ChannelBinding, ChannelKind
+from bot.domain.catalogue import DatabaseInfo, ImageRecord, ScoreFit
+from bot.domain.channels import ChannelBinding
 from bot.domain.errors import (
-    AlreadyAdded,
     BackendError,
     BackendTimeout,
     DatabaseExists,
-    FetchRefused,
     NameNotAvailable,
     UnknownEntity,
     UserError,
 )
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
 from bot.domain.pages import Order, PageRequest
-from bot.images.memory import on_behalf_of
-from bot.services.images.file_names import entity_of_file
 from bot.services.search.lookup import SeveralDatabases
-from handlers.replies.added_origins import origin_of
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.known_databases import KnownDatabases
 from handlers.replies.near_misses import nearest_entity
@@ -89,6 +82,24 @@ class AnswerComposer:
         presenter, reader = self._dependencies.presenter, requester.as_reader
         return tuple([await presenter.known_size(reader, info) for info in await self.databases(requester)])
 
+    async def score_fits(self, requester: Requester, sized: Sequence[DatabaseInfo]) -> Mapping[DatabaseName, ScoreFit]:
+        """Return how the scores of databases were fitted to their pictures.
+
+        ``sized`` are databases with the images that the person may know of. A fit tells that there are many images, so
+        those with hidden ones are left out.
+        """
+        visual = self._dependencies.visual
+        if not isinstance(visual, FittedScores):
+            return {}
+        whole = {info.key: info.images for info in await self.databases(requester)}
+        try:
+            fits = await visual.score_fits(requester.workspace)
+        except BackendError as error:
+            log.warning("can't read how scores were fitted: %s", error)
+            return {}
+        known = [info.key.name for info in sized if info.images == whole.get(info.key)]
+        return {name: fits[name] for name in known if name in fits}
+
     async def create_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Create an empty database. Raises NameNotAvailable and BackendError."""
         try:
@@ -127,59 +138,6 @@ class AnswerComposer:
 
         reply = await presenter.answer(reader, results, states, shared_by=shared_by)
         return replace(reply, later=self._dependencies.updates.answer(results, with_texts))
-
-    async def add(
-        self, requester: Requester, state: SearchState, key: DatabaseKey, entity: EntityId | None, note: Note
-    ) -> Reply:
-        """Add the picture that the state names, and return what to tell the requester.
-
-        Raises UserError and BackendError.
-        """
-        with on_behalf_of(requester.workspace):
-            picture, jpeg = await self._dependencies.finder.picture_and_jpeg(state, requester.client)
-        name = state.name or unquote(urlsplit(state.url).path.rpartition("/")[2])
-        if state.file and not name:
-            # A form about many images has no room for their names.
-            name = await self._dependencies.finder.file_name(state, requester.client)
-        origin = await origin_of(requester, state, self.directory(requester))
-        try:
-            added = await self._dependencies.additions.add(
-                key,
-                picture,
-                jpeg,
-                entity or entity_of_file(name or "image", state.file or picture.digest[:12]),
-                note,
-                added_by=requester.user,
-                origin=origin,
-                source_name=name[:255],
-                named_automatically=entity is None,
-                confirm=lambda: self._check_not_deleted(requester.workspace, origin),
-            )
-        except AlreadyAdded:
-            there = await self._dependencies.catalogue.with_digest(key, picture.digest)
-            # The id came with the oldest origin. The image has the requester's own now, too.
-            seen = await self.visible(requester, [there.seen_through([there.first])]) if there else ()
-            return already_added_reply(key.name, seen[0].entity if seen else "")
-        readable = await self._as_readable(requester, added, entity)
-        kind = added.origin.kind if added.origin else ChannelKind.PUBLIC
-        reply = added_reply(key.name, readable.entity, note=added.note, typed=entity or "", kind=kind)
-        by_preview = [context_block(ADDED_BY_PREVIEW)] if picture.is_preview else []
-        return replace(reply, blocks=(*reply.blocks, *by_preview))
-
-    async def _as_readable(self, requester: Requester, added: ImageRecord, typed: EntityId | None) -> ImageRecord:
-        """Return an added image with its id as typed, if the person can't see why it is written otherwise."""
-        if typed is None or added.entity == typed:
-            return added
-        others = await self.seen_as(requester, added.database, typed)
-        seen = any(record.data_id != added.data_id for record in others)
-        return added if seen else replace(added, entity=typed)
-
-    async def _check_not_deleted(self, workspace: WorkspaceId, origin: SlackOrigin | None) -> None:
-        """Raise FetchRefused if Slack has sent a deletion of the file, message or channel. Its job may be done."""
-        if origin and await self._dependencies.inbox.is_deleted(
-            workspace, origin.file_id, origin.channel, origin.message_ts
-        ):
-            raise FetchRefused(FILE_DELETED)
 
     async def page(self, requester: Requester, state: ListState) -> Reply:
         """Return a page of a database's images. Raises UserError."""

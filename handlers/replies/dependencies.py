@@ -14,6 +14,7 @@ from bot.services.images.corrections import CorrectionService
 from bot.services.images.deletion import DeleteService
 from bot.services.images.exporter import ExportService
 from bot.services.images.listing import ListingService
+from bot.services.search.copies import CopyFinder
 from bot.services.search.lookup import LookupService
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
@@ -37,6 +38,7 @@ class SlackDependencies:
     lookup: LookupService
     databases: DatabaseService
     additions: AddService
+    copies: CopyFinder
     listings: ListingService
     deletions: DeleteService
     corrections: CorrectionService

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from cachetools import TTLCache
 
 from bot.adapters.embedded.ports import MAX_SIMILARITY_SCORE, CalibrationCurve
+from bot.domain.catalogue import ScoreFit
 
 CUSTOM_MODEL = "custom-"
 """Beginning of the ids of operators' own models."""
@@ -171,15 +172,23 @@ def _different(entities: Sequence[str]) -> npt.NDArray[np.bool_]:
     return np.asarray(numbers[:, None] != numbers[None, :], np.bool_)
 
 
-def describe(text: str | None) -> str:
-    """Say in words where the scores of a database with this stored calibration come from."""
+def fit_of(text: str | None) -> ScoreFit | None:
+    """Return how a stored calibration fitted the scores; None if the default applies."""
     match parse(text):
         case ManualCurve():
-            return "fitted by hand"
+            return ScoreFit()
         case OwnPairs(images=images, sampled=sampled) if sampled:
-            return f"fitted to its own pictures at {images:,} images"
+            return ScoreFit(images)
         case _:
-            return "default"
+            return None
+
+
+def describe(text: str | None) -> str:
+    """Say in words where the scores of a database with this stored calibration come from."""
+    fit = fit_of(text)
+    if fit is None:
+        return "default"
+    return "fitted by hand" if fit.is_by_hand else f"fitted to its own pictures at {fit.images:,} images"
 
 
 class DatabaseSizes:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 import numpy as np
 from cachetools import TTLCache
 
 from bot.adapters.embedded import calibration as calibrations
-from bot.adapters.embedded.calibration import ManualCurve, OwnPairs
+from bot.adapters.embedded.calibration import ManualCurve, OwnPairs, fit_of
 from bot.adapters.embedded.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates
 from bot.adapters.embedded.item_search import find_items
 from bot.adapters.embedded.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
@@ -31,6 +31,7 @@ from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
 from bot.adapters.embedded.verification.item_evidence import region_of_items
 from bot.adapters.port import Capabilities
+from bot.domain.catalogue import ScoreFit
 from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import MAX_RESULTS, Match, Matches, validate_limit
@@ -199,6 +200,11 @@ class EmbeddedSearch:
             return images
 
         return await self._store.write(work)
+
+    async def score_fits(self, workspace: WorkspaceId) -> Mapping[DatabaseName, ScoreFit]:
+        """Return which of the workspace's databases have fitted scores."""
+        stored = await self._store.read(lambda rows: rows.calibrations())
+        return {key.name: fit for key, text in stored if key.workspace == workspace and (fit := fit_of(text))}
 
     async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[str, ...], Floats]:
         """Return keys of entities and embeddings of up to ``size`` random images. Raises ModelMismatch.

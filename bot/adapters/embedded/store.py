@@ -70,6 +70,10 @@ class VectorRows(Protocol):
         """Make searches use the vectors of this model."""
         ...
 
+    def calibrations(self) -> Sequence[tuple[DatabaseKey, str | None]]:
+        """Return each database and its stored calibration, by workspace and name."""
+        ...
+
     def set_calibration(self, database_id: int, calibration: str | None) -> None:
         """Store the database's calibration curve as JSON; None restores the default."""
         ...

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bot.blocks.button_state import CommandState, EntityState, NameState, SearchState
 from bot.blocks.ids import ActionId, BlockId
@@ -24,13 +24,15 @@ from bot.blocks.reply import (
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import channels, databases, images
 from bot.blocks.wording import help as help_wording
-from bot.domain.catalogue import DatabaseInfo
+from bot.domain.catalogue import DatabaseInfo, ScoreFit
 from bot.domain.channels import ChannelBinding, ChannelKind, ChannelMode
 from bot.domain.identifiers import DatabaseName
 
+_NO_FITS: Mapping[DatabaseName, ScoreFit] = {}
+
 MAX_LISTED = 60
 MAX_LISTED_IN_STATUS = 20
-NAMES_PER_SECTION = 20
+NAMES_PER_SECTION = 15
 """Databases in one section: names may be long, and a section's text is limited."""
 
 
@@ -47,6 +49,7 @@ class StatusInfo:
         backend: the name of the search back end.
         problem: what is wrong with the back end; empty if it works.
         waiting: number of messages in the inbox.
+        fits: how the scores of databases were fitted to their pictures, by name.
 
     """
 
@@ -58,6 +61,7 @@ class StatusInfo:
     backend: str
     problem: str = ""
     waiting: int = 0
+    fits: Mapping[DatabaseName, ScoreFit] = field(default_factory=dict)
 
 
 def help_reply() -> Reply:
@@ -83,14 +87,14 @@ def other_database_reply(sentence: str, search: SearchState) -> Reply:
     return replace(reply, blocks=(*reply.blocks, row))
 
 
-def databases_reply(infos: Sequence[DatabaseInfo]) -> Reply:
-    """Return the workspace's databases with their sizes."""
+def databases_reply(infos: Sequence[DatabaseInfo], fits: Mapping[DatabaseName, ScoreFit] = _NO_FITS) -> Reply:
+    """Return the workspace's databases with their sizes; ``fits`` says how the scores of some were fitted."""
     if not infos:
         return no_database_reply()
     text = databases.databases_title(len(infos))
     blocks = [
         section(f"*{text}*", BlockId.SUMMARY),
-        *_database_list(infos, MAX_LISTED),
+        *_database_list(infos, MAX_LISTED, fits),
         buttons([_create_button()], BlockId.BUTTONS),
     ]
     return Reply(text, tuple(blocks))
@@ -123,7 +127,7 @@ def status_reply(status: StatusInfo) -> Reply:
     blocks = [section(channels.here(text), BlockId.SUMMARY)]
     if status.databases:
         blocks.append(section(databases.databases_and_images(status.databases)))
-        blocks += _database_list(status.databases, MAX_LISTED_IN_STATUS)
+        blocks += _database_list(status.databases, MAX_LISTED_IN_STATUS, status.fits)
     else:
         blocks.append(section(databases.NO_DATABASE_STATUS))
     blocks.append(section(channels.back_end_health(status.backend, escape_sentence(status.problem))))
@@ -237,12 +241,16 @@ def _channel_text(status: StatusInfo) -> str:
     return channels.default_mode_text(status.channel, status.effective)
 
 
-def _database_list(infos: Sequence[DatabaseInfo], max_listed: int) -> list[Block]:
-    lines = [databases.database_line(info) for info in infos[:max_listed]]
+def _database_list(
+    infos: Sequence[DatabaseInfo], max_listed: int, fits: Mapping[DatabaseName, ScoreFit]
+) -> list[Block]:
+    lines = [databases.database_line(info, fits.get(info.key.name)) for info in infos[:max_listed]]
     parts = [lines[start : start + NAMES_PER_SECTION] for start in range(0, len(lines), NAMES_PER_SECTION)]
     blocks = [section("\n".join(part)) for part in parts]
     rest = len(infos) - len(lines)
-    return [*blocks, context_block(images.and_more(rest), BlockId.LEFT_OUT)] if rest else blocks
+    if rest:
+        blocks.append(context_block(images.and_more(rest), BlockId.LEFT_OUT))
+    return [*blocks, context_block(databases.RESET_SCORES)] if fits else blocks
 
 
 def _create_button(channel: str = "", *, style: str = "") -> Block:

@@ -20,12 +20,29 @@ STOP_WATCHING = "Stop watching"
 DELETE = "Delete"
 DELETE_IMAGE = "Delete this image"
 MERGE = "Merge"
+ADD_ANYWAY = "Add anyway"
+CANCEL = "Cancel"
 KEEP = "Keep"
 
 
 def numbered_part(number: int, name: str) -> str:
     """Return the label of the button that searches a numbered part of a picture."""
     return f"{number}. {name}"
+
+
+def add_as(entity: str) -> str:
+    """Return the label of the button that adds an image with a suggested id."""
+    return f"Add as {entity}"
+
+
+def use_id(entity: str) -> str:
+    """Return the label of the button that gives an added image a suggested id."""
+    return f"Use {entity}"
+
+
+def add_to(entity: str) -> str:
+    """Return the label of the button that adds an image to the id of its original."""
+    return f"Add to {entity}"
 
 
 def search_in(database: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.blocks.mrkdwn import code, count, count_images
-from bot.domain.catalogue import DatabaseInfo
+from bot.domain.catalogue import DatabaseInfo, ScoreFit
 from bot.domain.identifiers import DatabaseName
 
 NO_DATABASE = "This workspace has no image database yet. Create one to start finding images."
@@ -39,9 +39,20 @@ def databases_and_images(databases: Sequence[DatabaseInfo]) -> str:
     return f"*{databases_title(len(databases))}*, {count_images(images)}"
 
 
-def database_line(info: DatabaseInfo) -> str:
-    """Return a database's line in a list."""
-    return f"`{info.key.name}`  ·  {count_images(info.images)}"
+def database_line(info: DatabaseInfo, fit: ScoreFit | None = None) -> str:
+    """Return a database's line in a list; ``fit`` says how its scores were fitted, if they were."""
+    line = f"`{info.key.name}`  ·  {count_images(info.images)}"
+    return line if fit is None else f"{line}  ·  {_fitted(fit)}"
+
+
+def _fitted(fit: ScoreFit) -> str:
+    if fit.is_by_hand:
+        return "scores fitted by hand"
+    return f"scores fitted to its own pictures at {count_images(fit.images)}"
+
+
+RESET_SCORES = "On the command line, `vsearch calibrate &lt;database&gt; --reset` goes back to the default scores."
+"""Below a list of databases of which one has fitted scores."""
 
 
 def created(name: DatabaseName) -> str:

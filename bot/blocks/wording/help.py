@@ -28,7 +28,7 @@ Send me a CSV or XLSX file and a ZIP of its pictures to import them
 
 *Images shared in this channel*
 `/vsearch watch lookup in:parts` looks them up
-`/vsearch watch collect in:parts` adds them
+`/vsearch watch collect in:parts` adds them. :repeat: marks those that are there already
 `/vsearch watch guard in:parts min:9` reports copies and adds the rest
 `/vsearch unwatch` ignores them
 `/vsearch status` shows the current mode

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.blocks.mrkdwn import code, count, count_images, entity_code
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseName
+from bot.domain.matches import Verdict
 
 NO_IMAGE_YET = "I haven't seen an image in this channel yet. Share one, or `/invite` me if I'm not here."
 NO_IMAGE_IN_MESSAGE = "That message has no image that I can use. Try one with an image file."
@@ -37,10 +38,38 @@ def seen_by(kind: ChannelKind) -> str:
     return f"Only people in this {'conversation' if kind is ChannelKind.DIRECT else 'channel'} can see it."
 
 
-def already_added(database: str, entity: str = "") -> str:
-    """Return that the image is in the database; ``entity`` is empty if this reader may not know it."""
+def already_added(database: str, entity: str = "", asked: str = "", name: str = "") -> str:
+    """Return that the image is in the database.
+
+    Args:
+        database: the database's name.
+        entity: the id that the image has; empty if this reader may not know it.
+        asked: another id that this reader gave it, if any.
+        name: the name of its file, if there are several images.
+
+    """
     known_as = f" as {entity_code(entity)}" if entity else ""
-    return f"This image is already in {code(database)}{known_as}."
+    instead = f", not as {entity_code(asked)}" if entity and asked else ""
+    return f"{code(name, 'This image')} is already in {code(database)}{known_as}{instead}."
+
+
+def already_added_several(database: str, number: int) -> str:
+    """Return how many of the author's images are in the database already."""
+    return f"{number:,} of your images are already in {code(database)}."
+
+
+def looks_like(verdict: Verdict, entity: str, database: str) -> str:
+    """Return the question before an image is added of which the database has another copy."""
+    what = "an edited copy of" if verdict is Verdict.EDITED else "the same image as"
+    return f"Looks like {what} {entity_code(entity)} in {code(database)}. Add it anyway?"
+
+
+def kept_under_file_name(number: int) -> str:
+    """Return which id images got in a watched channel in place of one that can't be used."""
+    return "I added the image under its file's name." if number == 1 else "I added the images under their files' names."
+
+
+OTHERS_PICTURE = "Only people who can see the message with this image can add it."
 
 
 def not_added(number: int) -> str:

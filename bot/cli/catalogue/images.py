@@ -18,7 +18,9 @@ from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import AlreadyAdded, UnknownEntity, UserError
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
+from bot.domain.matches import Match, Verdict
 from bot.domain.pages import Order, Page, PageRequest
+from bot.domain.pictures import Picture
 from bot.services.images.deletion import Deletion
 from bot.services.images.file_names import OWN_ID, entity_of_file
 
@@ -27,7 +29,10 @@ app = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class _AddOutcome:
-    """The outcome for one image: ``entity`` if it is in the database, ``error`` if it was refused."""
+    """The outcome for one image: ``entity`` if it is in the database, ``error`` if it was refused.
+
+    ``copy_of`` is the id of another image of which an added one is a copy, and ``is_edited`` says what kind.
+    """
 
     image: str
     status: str
@@ -35,6 +40,8 @@ class _AddOutcome:
     data_id: str | None = None
     error: str | None = None
     typed: str | None = None
+    copy_of: str | None = None
+    is_edited: bool = False
 
 
 @app.command(rich_help_panel="Images")
@@ -74,18 +81,35 @@ async def _add(
     try:
         picture, jpeg = await read_picture_and_jpeg(services_session, named)
         entity = shared or entity_of_file(named.file_name, picture.source_digest[:OWN_ID])
+        copy = await _find_copy(services_session, key, picture)
         record = await services_session.services.additions.add(
             key, picture, jpeg, entity, note, source_name=named.file_name, named_automatically=shared is None
         )
     except AlreadyAdded as error:
-        return _AddOutcome(named.text, "already there", error.entity)
+        return _AddOutcome(named.text, "already there", error.entity, typed=shared)
     except UserError as error:
         return _AddOutcome(named.text, "refused", error=str(error))
-    return _AddOutcome(named.text, "added", record.entity, record.data_id, typed=shared)
+    return _AddOutcome(
+        named.text,
+        "added",
+        record.entity,
+        record.data_id,
+        typed=shared,
+        copy_of=None if copy is None else copy.entity,
+        is_edited=copy is not None and copy.verdict is Verdict.EDITED,
+    )
+
+
+async def _find_copy(services_session: ServiceSession, key: DatabaseKey, picture: Picture) -> Match | None:
+    """Return an image of which the picture is a copy. One with exactly its pixels doesn't count."""
+    if await services_session.storage.catalogue.with_digest(key, picture.digest):
+        return None
+    copy = await services_session.services.copies.find(key, picture)
+    return None if copy is None else copy.match
 
 
 def _outcome(outcome: _AddOutcome) -> dict[str, str]:
-    fields = ("image", "status", "entity", "data_id", "error")
+    fields = ("image", "status", "entity", "data_id", "error", "copy_of")
     return {name: value for name in fields if (value := getattr(outcome, name)) is not None}
 
 
@@ -96,9 +120,13 @@ def _print_report(outcomes: Sequence[_AddOutcome], key: DatabaseKey) -> None:
         elif outcome.data_id:
             typed = outcome.typed or ""
             spelling = "" if typed in {"", outcome.entity} else f" “{key.name}” writes “{typed}” this way."
-            print_line(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.{spelling}")
+            what = "an edited copy of" if outcome.is_edited else "the same image as"
+            copy = f" Looks like {what} “{outcome.copy_of}”." if outcome.copy_of else ""
+            print_line(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.{spelling}{copy}")
         else:
-            print_line(f"{outcome.image} is already in “{key.name}” as “{outcome.entity}”.")
+            is_other = outcome.typed and not EntityId(outcome.typed).is_same(outcome.entity or "")
+            instead = f", not as “{outcome.typed}”" if is_other else ""
+            print_line(f"{outcome.image} is already in “{key.name}” as “{outcome.entity}”{instead}.")
 
 
 @app.command("images", rich_help_panel="Images")

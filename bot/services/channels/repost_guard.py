@@ -68,8 +68,4 @@ class RepostGuard:
 
 def _is_from(record: ImageRecord | None, message: SlackOrigin) -> bool:
     """Return whether an image came from this message and from nowhere else that the channel may see."""
-    return record is not None and all(
-        origin.slack is not None
-        and (origin.slack.channel, origin.slack.message_ts) == (message.channel, message.message_ts)
-        for origin in record.origins
-    )
+    return record is not None and record.without_message(message) is None

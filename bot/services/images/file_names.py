@@ -28,6 +28,7 @@ _OTHER_FORMATS = (
     "xlsx zip tmp crdownload"
 )
 _SUFFIXES = PICTURE_SUFFIXES | {f".{name}" for name in _OTHER_FORMATS.split()}
+_BREAK = re.compile(r"[\s\x1c-\x1f\x85\u2028\u2029]+")
 _NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffd-\uffff]")
 
 
@@ -70,6 +71,18 @@ def earlier_entity(name: str, entity: EntityId) -> EntityId | None:
 def is_same_name(name: str, other: str) -> bool:
     """Return whether two files have the same name, whatever their formats."""
     return entity_key(name_without_suffix(name)) == entity_key(name_without_suffix(other))
+
+
+def suggest_entity(text: str) -> str:
+    """Return an id for a text that can't be one; empty if nothing of it would be seen.
+
+    A text that is too long is cut, and the beginning of its digest keeps apart texts that begin alike.
+    """
+    plain = " ".join(_NOT_PRINTABLE.sub("", _BREAK.sub(" ", text)).split())
+    try:
+        return EntityId(plain)
+    except InvalidInput:
+        return _entity(plain, "") if len(plain) > MAX_ENTITY else ""
 
 
 def _entity(text: str, behind: str) -> EntityId:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.domain.errors import InvalidInput
+from bot.domain.errors import EntityRefused, InvalidInput
 from bot.domain.identifiers import MAX_NOTE, DatabaseName, Note
 from handlers.parsing.grammar import values
 from handlers.parsing.grammar.mentions import BESIDE_IMAGE, Modifiers
@@ -24,10 +24,15 @@ _UNSTORED = frozenset({"Cc", "Cs"})
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """The modifiers of a caption, and its other text. ``text`` is as people read it, without mentions."""
+    """The modifiers of a caption, and its other text.
+
+    ``text`` is as people read it, without mentions. ``refused``: an ``id:`` that can't be used, if there is no other
+    and a similar id can be suggested.
+    """
 
     modifiers: Modifiers
     text: str
+    refused: EntityRefused | None = None
 
     @property
     def note(self) -> Note:
@@ -46,16 +51,19 @@ def parse_caption(text: str, databases: Collection[DatabaseName]) -> Caption:
 
     The first valid value of each modifier counts. A note must be in quotes, or its end would be unknown.
     """
-    shown = visible(text)
+    shown, tokens = visible(text), tokenise(text)
     modifiers, kept, end = Modifiers(), [], 0
-    for token in tokenise(text):
+    for token in tokens:
         if (found := _read(token, databases)) is None or getattr(modifiers, _FIELDS[token.name]) is not None:
             continue
         modifiers = replace(modifiers, **found)
         kept.append(shown[end : token.start])
         gap = _GAP.match(shown, token.end)
         end = gap.end() if gap else token.end
-    return Caption(modifiers, _as_read("".join([*kept, shown[end:]])))
+    # Only the first, so that a text full of them takes no longer.
+    ids = (token for token in tokens if token.name == "id" and token.is_attached and modifiers.entity is None)
+    refused = next((values.refused_entity(token, shown) for token in ids), None)
+    return Caption(modifiers, _as_read("".join([*kept, shown[end:]])), refused)
 
 
 def _read(token: Token, databases: Collection[DatabaseName]) -> Mapping[str, Any] | None:

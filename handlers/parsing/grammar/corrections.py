@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.blocks.limits import escape
-from bot.domain.errors import InvalidInput, UnknownEntity, UserError
+from bot.domain.errors import EntityRefused, InvalidInput, UnknownEntity, UserError
 from bot.domain.identifiers import entity_key
 from handlers.parsing.grammar.parser import parse
 from handlers.parsing.grammar.tokens import quoted, tokenise, visible
@@ -18,7 +18,7 @@ def corrected(text: str, error: UserError) -> str:
     if error.correction is None:
         return ""
     written, meant = error.correction
-    if isinstance(error, UnknownEntity):
+    if isinstance(error, UnknownEntity | EntityRefused):
         return _with_entity(text, written, meant)
     found = _replace(_plain(text), written, meant)
     return found if _is_valid(found) else ""

@@ -42,7 +42,7 @@ def parse_add(parsed: ParsedCommand) -> AddCommand:
     return AddCommand(
         _source("add", parsed),
         values.database(given["in"]) if "in" in given else None,
-        values.entity(given["id"]) if "id" in given else None,
+        values.new_entity(given["id"]) if "id" in given else None,
         values.note(given["note"]) if "note" in given else Note(),
     )
 

@@ -9,7 +9,7 @@ from bot.blocks.wording.commands import UNCLOSED_QUOTE
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
 from handlers.parsing.grammar import values
-from handlers.parsing.grammar.tokens import tokenise
+from handlers.parsing.grammar.tokens import tokenise, visible
 
 _MENTION = re.compile(r"\s*<@([A-Za-z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
 
@@ -34,17 +34,18 @@ def modifiers_of(text: str) -> Modifiers:
     The value must follow the colon directly: “found this in: the yard” names no database.
     """
     given: dict[str, str] = {}
+    shown = visible(text)
     for token in tokenise(text):
         if token.name not in BESIDE_IMAGE or not token.is_attached:
             continue
         if token.is_unclosed:
-            raise InvalidInput(UNCLOSED_QUOTE)
+            raise values.refused_entity(token, shown) or InvalidInput(UNCLOSED_QUOTE)
         given.setdefault(token.name, values.as_written(token))
     return Modifiers(
         values.database(given["in"]) if "in" in given else None,
         values.top(given["top"]) if "top" in given else None,
         values.minimum(given["min"]) if "min" in given else None,
-        values.entity(given["id"]) if "id" in given else None,
+        values.new_entity(given["id"]) if "id" in given else None,
         values.note(given["note"]) if "note" in given else None,
     )
 

@@ -7,14 +7,16 @@ import unicodedata
 from collections.abc import Sequence
 
 from bot.blocks.wording import commands as wording
-from bot.domain.errors import InvalidInput
+from bot.domain.errors import EntityRefused, InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
 from bot.domain.pages import Order, PageRequest
+from bot.services.images.file_names import suggest_entity
 from bot.services.search.search import TOP_SCORE
-from handlers.parsing.grammar.tokens import Token
+from handlers.parsing.grammar.tokens import MODIFIERS, Token, as_typed, tokenise
 
 MAX_TOP = 50
 
+_OPENED = re.compile(r"[^:：﹕=＝]*[:：﹕=＝].")
 _SCORE = re.compile(r"[0-9]{0,3}(?:[.,][0-9]{0,6})?")
 _SURROUNDING = " <>`'‘’\"“”,;."
 """Characters to strip: brackets of the help text, left-over quotes, and punctuation."""
@@ -41,6 +43,39 @@ def database(value: str) -> DatabaseName:
 def entity(value: str) -> EntityId:
     """Parse an entity id, which is kept as written."""
     return EntityId(value)
+
+
+def new_entity(value: str) -> EntityId:
+    """Parse the id for an image to add. Raises EntityRefused, which may suggest another one."""
+    try:
+        return EntityId(value)
+    except InvalidInput as error:
+        raise EntityRefused(str(error), value, suggest_entity(value)) from None
+
+
+def refused_entity(token: Token, shown: str) -> EntityRefused | None:
+    """Return why the id in a token can't be used, if it has one and a similar id can be suggested.
+
+    ``shown`` is the visible text of the message, from which the token is.
+    """
+    if token.name != "id" or not token.is_attached:
+        return None
+    if token.is_unclosed:
+        return _unclosed_entity(shown[token.start :].split("\n", maxsplit=1)[0])
+    try:
+        new_entity(as_written(token))
+    except EntityRefused as error:
+        return error if error.suggestion else None
+    return None
+
+
+def _unclosed_entity(text: str) -> EntityRefused | None:
+    """Suggest the rest of the line for an id whose quote isn't closed, unless other modifiers are in it."""
+    value = _OPENED.sub("", text, count=1)
+    if any(token.name in MODIFIERS for token in tokenise(value)):
+        return None
+    suggestion = suggest_entity(as_typed(value))
+    return EntityRefused(wording.UNCLOSED_QUOTE, value, suggestion) if suggestion else None
 
 
 def as_written(token: Token) -> str:

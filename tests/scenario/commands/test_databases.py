@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from bot.adapters.embedded import calibration
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.domain.catalogue import SlackOrigin
+from bot.domain.channels import ChannelKind
+from bot.domain.identifiers import EntityId, Note
 from tests.fakes.slack import SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, action_ids, key_of, names_of, press, run_command
+from tests.scenario.support.requests import (
+    GASKET,
+    UNRELATED,
+    VALVE,
+    action_ids,
+    key_of,
+    names_of,
+    press,
+    run_command,
+)
 
 OTHER = "U0OTHER"
 
@@ -22,6 +36,34 @@ async def test_databases_are_listed_with_their_sizes(slack: FakeSlack, start: St
     assert "2 image databases" in answer.text
     assert "`logos`  ·  1 image\n`parts`  ·  2 images" in answer.everything
     assert action_ids(answer) == ["create_database"]
+
+
+async def test_fitted_scores_are_said_to_whoever_sees_all_images(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts", gasket_7=GASKET, wheel=UNRELATED)
+    await fill(app, "logos", acme=VALVE)
+    visual, parts = app.services.visual, key_of(app, "parts")
+    assert isinstance(visual, EmbeddedSearch)
+    assert "fitted" not in (await run_command(slack, "db")).everything
+    monkeypatch.setattr(calibration, "SELF_CALIBRATED_FROM", 2)
+    assert await visual.self_calibrate(parts) == 2
+    await visual.set_calibration(key_of(app, "logos"), ((0.2, 0.0), (1.0, 8.9)))
+    for command in ("db", "status"):
+        said = (await run_command(slack, command)).everything
+        assert "`logos`  ·  1 image  ·  scores fitted by hand" in said
+        assert "`parts`  ·  2 images  ·  scores fitted to its own pictures at 2 images" in said
+        assert "`vsearch calibrate &lt;database&gt; --reset`" in said
+    # The number of images is that of all.
+    slack.add_channel("C0PRIVATE", "secrets", kind="private")
+    picture, jpeg = await app.services.normaliser.picture_and_jpeg(VALVE)
+    origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2", "", ChannelKind.PRIVATE)
+    await app.services.additions.add(parts, picture, jpeg, EntityId("secret_valve"), Note(), origin=origin)
+    assert "fitted to its own" not in (await run_command(slack, "db", user=OTHER)).everything
+    for name in ("parts", "logos"):
+        await visual.set_calibration(key_of(app, name), None)
+    assert "fitted" not in (await run_command(slack, "status")).everything
 
 
 async def test_database_is_created(slack: FakeSlack, start: Start) -> None:

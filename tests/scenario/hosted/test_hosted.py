@@ -19,10 +19,20 @@ from tests.fakes.hosted import HostedService
 from tests.fakes.hosted import misbehaviours as bad
 from tests.fakes.jobs import eventually
 from tests.fakes.slack import SOMEONE, FakeSlack
+from tests.fixtures.pictures import encoded
+from tests.fixtures.scenes import scene
 from tests.scenario.conftest import PictureServer, fill, fill_as
 from tests.scenario.support.program import free_port, program
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, run_command
-from tests.scenario.support.shares import entities, images_in, reply, retry_at_once, settled, watch
+from tests.scenario.support.shares import (
+    ORIGINAL,
+    entities,
+    images_in,
+    reply,
+    retry_at_once,
+    settled,
+    watch,
+)
 
 StartHosted = Callable[..., Awaitable[SlackApp]]
 
@@ -86,6 +96,21 @@ async def test_collected_image_is_found_and_deleted_with_its_message(
     await settled(slack, app)
     assert await entities(app) == ["gasket"]
     await eventually(lambda: len(service.images_of(service.names[0])) == 1)
+
+
+async def test_copy_is_asked_about_before_the_service_gets_it(
+    slack: FakeSlack, service: HostedService, start: StartHosted
+) -> None:
+    app = await start()
+    await fill(app, "parts", chair_7=ORIGINAL)
+    # The service's own scores prove no copy: our fingerprints do.
+    await slack.upload(slack.host(encoded(scene(1), "JPEG", quality=40), "copy.jpg"))
+    question = await run_command(slack, "add last in:parts id:mine")
+    assert "`chair_7` in `parts`. Add it anyway?" in question.everything
+    assert len(service.images_of(service.names[0])) == 1
+    await slack.press(question, "add_anyway")
+    await settled(slack, app)
+    assert await entities(app) == ["chair_7", "mine"]
 
 
 async def test_adds_with_lost_answers_are_stored_once(

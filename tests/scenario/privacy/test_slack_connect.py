@@ -230,3 +230,30 @@ async def test_caption_of_another_organisation_selects_no_database(
     await settled(slack, app)
     assert await entities(app, "logos") == []
     assert [record.note for record in await images_in(app)] == ["for in:logos, please"]
+
+
+async def test_only_our_members_learn_as_what_a_collected_picture_is_known(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
+    with monkeypatch.context() as patched:
+        deliver = slack.deliver
+        # Slack names the author's workspace.
+        patched.setattr(slack, "deliver", lambda kind, payload: deliver(kind, _with_team(payload, slack.state.team)))
+        ours = await slack.upload(slack.host(ORIGINAL, "ours.png"), channel=SHARED, user=OURS)
+    await settled(slack, app)
+    [known] = [message for message in slack.transcript if message.to]
+    assert (known.to, "as `sofa`" in known.everything) == (OURS, True)
+    assert slack.reactions(ours) == ["white_check_mark"]
+    await (await slack.delete_message(ours))
+    send_as_guests(slack, monkeypatch)
+    theirs = await slack.upload(slack.host(ORIGINAL, "theirs.png"), channel=SHARED, user=GUEST)
+    await settled(slack, app)
+    assert slack.reactions(theirs) == ["white_check_mark"]
+    assert [message for message in slack.transcript if message.to] == [known]
+
+
+def _with_team(payload: Json, team: str) -> Json:
+    return payload | {"event": payload["event"] | {"team": team}} if "event" in payload else payload

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.channels import ChannelMode
-from tests.fakes.slack import FakeSlack
+from tests.fakes.slack import SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import VALVE
 from tests.scenario.support.shares import entities, images_in, reply, settled, watch
 
+LONG_ID = "id:" + "4711-" * 13
 PROSE = [
-    "id:" + "4711-" * 13,
+    LONG_ID,
     "in:side view",
     "top:shelf",
     "min:lots of dust",
@@ -44,7 +45,9 @@ async def test_caption_is_kept_as_the_note(slack: FakeSlack, start: Start, mode:
     [record] = await images_in(app)
     assert (record.entity, record.note) == ("valve", text)
     assert "warning" not in slack.reactions(shared)
-    assert [message for message in slack.transcript if message != shared] == []
+    # An id that can't be used is the only thing that its author is told about, and they alone.
+    told = [message.to for message in slack.transcript if message != shared]
+    assert told == ([SOMEONE] if text == LONG_ID else [])
 
 
 @pytest.mark.parametrize("text", PROSE)
@@ -60,7 +63,8 @@ async def test_mistake_in_a_question_is_explained(slack: FakeSlack, start: Start
     await settled(slack, app)
     [answer] = [message for message in slack.transcript if message.user == slack.state.bot_user]
     assert "ball_valve" not in answer.everything
-    assert (len(answer.blocks), bool(answer.to)) == (1, place == "mention")
+    # An id that can't be used has a button for one that can.
+    assert (len(answer.blocks), bool(answer.to)) == (1 + (text == LONG_ID), place == "mention")
     assert answer.thread_ts in {shared.thread_ts, shared.ts}
 
 

@@ -17,7 +17,7 @@ from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE
 from tests.scenario.support.shares import entities, images_in, retry_at_once, settled, watch
 
-DONE, FAILED = "white_check_mark", "warning"
+DONE, KNOWN, FAILED = "white_check_mark", "repeat", "warning"
 
 
 @pytest.fixture(autouse=True)
@@ -136,19 +136,22 @@ async def test_other_files_get_no_reaction(slack: FakeSlack, start: Start, name:
     assert (slack.reactions(shared), slack.transcript) == ([], [shared])
 
 
-async def test_existing_image_gets_the_reaction_and_stays_unchanged(slack: FakeSlack, start: Start) -> None:
+async def test_existing_image_gets_another_reaction_and_stays_unchanged(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(VALVE, text="id:other note:other")
-    assert await slack.wait_for_reaction(shared) == DONE
+    assert await slack.wait_for_reaction(shared) == KNOWN
     await settled(slack, app)
+    assert slack.reactions(shared) == [KNOWN]
     [record] = await images_in(app)
     assert (record.entity, record.note) == ("valve_0042", "About valve_0042")
     # Only the author learns which id the picture has.
     first, told = slack.transcript
     assert (first, told.to) == (shared, SOMEONE)
-    assert "`valve_0042`" in told.everything
+    assert "already in `parts` as `valve_0042`, not as `other`" in told.everything
+    assert "10/10" in told.everything
+    assert "About valve_0042" in told.everything
 
 
 async def test_two_equal_images_in_one_message_are_added_once(slack: FakeSlack, start: Start) -> None:

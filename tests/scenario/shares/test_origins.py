@@ -29,7 +29,7 @@ async def share_twice(slack: FakeSlack, text: str = "") -> tuple[Message, Messag
     first = await slack.upload(slack.host(VALVE, "valve.png"), text="the first")
     assert await slack.wait_for_reaction(first) == "white_check_mark"
     second = await slack.upload(slack.host(VALVE, "again.png"), channel=SECOND, text=text)
-    assert await slack.wait_for_reaction(second) == "white_check_mark"
+    assert await slack.wait_for_reaction(second) == "repeat"
     return first, second
 
 
@@ -54,7 +54,7 @@ async def test_author_of_another_id_learns_the_known_one(slack: FakeSlack, start
     await share_twice(slack, "id:pump")
     await settled(slack, app)
     [told] = [message for message in slack.state.messages if message.to]
-    assert "as `valve`" in told.everything
+    assert "as `valve`, not as `pump`" in told.everything
     assert [record.entity for record in await images_in(app)] == ["valve"]
 
 

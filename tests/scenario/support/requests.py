@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from bot.app.slack_app import SlackApp
 from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
-from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message
 from tests.fixtures.pictures import encoded, photo
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
@@ -27,6 +29,18 @@ async def press(slack: FakeSlack, message: Message, action_id: str, *, user: str
     before = len(slack.transcript)
     await slack.press(message, action_id, user=user)
     return await slack.wait_for_answer(to=user, after=before)
+
+
+def press_as(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, user: str) -> None:
+    """Let all further presses be somebody else's, as in forged deliveries about messages that they don't see."""
+    deliver = slack.deliver
+
+    def sent(kind: str, payload: Json) -> asyncio.Task[Json]:
+        if payload.get("type") == "block_actions":
+            payload["user"] = payload["user"] | {"id": user}
+        return deliver(kind, payload)
+
+    monkeypatch.setattr(slack, "deliver", sent)
 
 
 async def add_secret(slack: FakeSlack, app: SlackApp) -> None:

@@ -16,6 +16,7 @@ from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.adapters.pgvector.fingerprint_cache import BYTES_PER_IMAGE
 from bot.config.settings import Settings
+from bot.domain.catalogue import ScoreFit
 from bot.domain.errors import BackendRefused, ModelMismatch, SettingsError, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Match
@@ -309,3 +310,10 @@ async def test_half_precision_values_round_trip(harness: Harness) -> None:
         return list(connection.execute(sent, {"numbers": numbers}).scalar_one())
 
     assert (np.array(await harness.storage._database.read(work), np.float16) == numbers).all()
+
+
+async def test_fitted_scores_are_listed(harness: Harness) -> None:
+    await fill(harness.pgvector, PARTS, range(2))
+    assert await harness.pgvector.score_fits(PARTS.workspace) == {}
+    await harness.pgvector.set_calibration(PARTS, ((0.2, 0.0), (1.0, 8.9)))
+    assert await harness.pgvector.score_fits(PARTS.workspace) == {PARTS.name: ScoreFit()}

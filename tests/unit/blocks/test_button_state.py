@@ -14,6 +14,7 @@ from bot.blocks.button_state import (
     MAX_BUTTON_VALUE,
     MAX_METADATA,
     MAX_NUMBER,
+    AddState,
     CommandState,
     EntityState,
     FormState,
@@ -36,7 +37,15 @@ from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DataId
 from tests.unit.blocks import answers
 
-KINDS: list[type[InteractionState]] = [SearchState, ListState, EntityState, NameState, CommandState, FormState]
+KINDS: list[type[InteractionState]] = [
+    SearchState,
+    AddState,
+    ListState,
+    EntityState,
+    NameState,
+    CommandState,
+    FormState,
+]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 JSON = st.recursive(

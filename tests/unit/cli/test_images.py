@@ -37,8 +37,21 @@ def test_default_entity_is_the_file_name(vsearch: Vsearch, pictures: Path) -> No
 def test_adding_twice_says_so_and_changes_nothing(stocked: Vsearch, pictures: Path) -> None:
     again = stocked("add", pictures / "pump.jpg", "--id", "other")
     assert again.code == ExitCode.OK
-    assert "is already in “parts” as “pump”" in again.out
+    assert "is already in “parts” as “pump”, not as “other”." in again.out
     assert len(_entities(stocked)) == 3
+
+
+def test_copy_is_added_and_named(stocked: Vsearch, pictures: Path, tmp_path: Path) -> None:
+    with Image.open(pictures / "pump.jpg") as original:
+        original.save(tmp_path / "mine.jpg", quality=70)
+    added = stocked("add", tmp_path / "mine.jpg")
+    assert added.code == ExitCode.OK
+    assert "as “mine”. Looks like the same image as “pump”." in added.out
+    with Image.open(pictures / "pump.jpg") as original:
+        original.save(tmp_path / "again.jpg", quality=60)
+    document = stocked("add", tmp_path / "again.jpg", tmp_path / "mine.jpg", "--json").document
+    assert [image.get("copy_of") in {"pump", "mine"} for image in document["images"]] == [True, False]
+    assert len(_entities(stocked)) == 5
 
 
 def test_refused_file_does_not_stop_the_others(stocked: Vsearch, tmp_path: Path) -> None:

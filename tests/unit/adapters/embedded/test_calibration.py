@@ -15,6 +15,7 @@ from bot.adapters.embedded.calibration import ManualCurve, OwnPairs, curve_for, 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.retrieval.index import Floats
 from bot.adapters.embedded.verification.scoring import similarity_score
+from bot.domain.catalogue import ScoreFit
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
@@ -145,7 +146,10 @@ async def test_engine_calibrates_a_grown_database_and_leaves_manual_curves_alone
     assert await visual.self_calibrate(PARTS) is None
     await fill(visual, storage, [99])
     assert await visual.current_curve(PARTS) == default_curve(100)
+    assert await visual.score_fits(PARTS.workspace) == {}
     assert await visual.self_calibrate(PARTS) == 100
+    assert await visual.score_fits(PARTS.workspace) == {PARTS.name: ScoreFit(100)}
+    assert await visual.score_fits(WorkspaceId("T0OTHER")) == {}
     own = await visual.current_curve(PARTS)
     assert own != default_curve(100)
     assert await visual.self_calibrate(PARTS) is None
@@ -155,7 +159,9 @@ async def test_engine_calibrates_a_grown_database_and_leaves_manual_curves_alone
     await visual.set_calibration(PARTS, None)
     assert await visual.current_curve(PARTS) == default_curve(100)
     assert await visual.self_calibrate(PARTS) is None
+    assert await visual.score_fits(PARTS.workspace) == {}
     await visual.set_calibration(PARTS, ((0.2, 0.0), (1.0, 8.9)))
+    assert await visual.score_fits(PARTS.workspace) == {PARTS.name: ScoreFit()}
     await fill(visual, storage, range(100, 200))
     assert await visual.self_calibrate(PARTS) is None
     assert await visual.calibration(PARTS) == ((0.2, 0.0), (1.0, 8.9))

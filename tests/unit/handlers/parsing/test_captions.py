@@ -1,13 +1,16 @@
 """Captions: only what is a valid modifier is one. All other words stay in the note, and nothing is refused."""
 
+import hashlib
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.errors import EntityRefused
 from bot.domain.identifiers import MAX_NOTE, DatabaseName, EntityId, Note
-from handlers.parsing.grammar import MODIFIERS, Modifiers, parse_caption
+from bot.services.images.file_names import suggest_entity
+from handlers.parsing.grammar import MODIFIERS, Modifiers, modifiers_of, parse_caption
 
 PARTS, SIDE = DatabaseName("parts"), DatabaseName("side_views")
 KNOWN = (PARTS, SIDE)
@@ -149,3 +152,40 @@ def test_forty_thousand_characters_are_parsed_quickly(part: str) -> None:
     started = time.process_time()
     parse_caption(part * (40_000 // len(part)), KNOWN)
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("brass id:" + "x" * 65, f"{'x' * 55}_{hashlib.sha256(b'x' * 65).hexdigest()[:8]}"),
+        ("id:“Valve\n 42”", "Valve 42"),
+        ("id:VLV\u202e42", "VLV42"),
+        ('id:"Valve 42, brass', "Valve 42, brass"),
+        ('id:"Valve 42\nfrom the yard', "Valve 42"),
+        ("id:\u200d", ""),
+        ("id:", ""),
+        ("id: 4711", ""),
+        ('id:"open in:parts', ""),
+        ("id:" + "x" * 65 + " id:valve_2", ""),
+        ("the id:4711", ""),
+    ],
+)
+def test_id_that_cannot_be_used_has_a_suggestion(text: str, suggestion: str) -> None:
+    refused = parse_caption(text, KNOWN).refused
+    assert (refused.suggestion if refused else "") == suggestion
+    if suggestion:
+        assert EntityId(suggestion) == suggestion
+        with pytest.raises(EntityRefused) as asked:
+            modifiers_of(text)
+        assert asked.value.suggestion == suggestion
+
+
+@given(st.text(max_size=200))
+def test_suggestion_is_an_id_and_stays_as_it_is(text: str) -> None:
+    suggestion = suggest_entity(text)
+    if suggestion:
+        assert EntityId(suggestion) == suggestion == suggest_entity(suggestion)
+
+
+def test_long_ids_that_begin_alike_get_different_suggestions() -> None:
+    assert suggest_entity("x" * 70 + "1") != suggest_entity("x" * 70 + "2")
