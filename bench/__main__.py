@@ -30,6 +30,7 @@ NAMES = (
     "deletions",
     "workers",
     "nearest",
+    "find",
 )
 FORMER_NAMES = {
     "adding": "additions",

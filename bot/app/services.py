@@ -33,8 +33,8 @@ from bot.services.search.lookup import LookupService, RequestText
 from bot.services.search.result_cache import new_result_cache
 from bot.services.search.search import SearchService
 from bot.services.search.text_ranker import NullTextRanker, StoredTextRanker
-from bot.services.search.text_search import TextSearchService
 from bot.services.text.background_reading import BackgroundReading
+from bot.services.text.find import FindService
 from bot.services.text.query_texts import PendingText, QueryTexts
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.metrics import Metrics, NullMetrics
@@ -72,7 +72,7 @@ class Services:
     reconciliation: ReconcileService
     text_reader: TextReader
     query_texts: QueryTexts
-    text_search: TextSearchService
+    find: FindService
     text_reading: BackgroundReading
     request_text: RequestText
 
@@ -176,7 +176,7 @@ def _compose(
         reconciliation=ReconcileService(storage, visual, decode_stored),
         text_reader=reader,
         query_texts=queries,
-        text_search=TextSearchService(storage.texts, catalogue),
+        find=FindService(storage.words, storage.texts, catalogue),
         text_reading=BackgroundReading(
             storage, reader, decode_stored, lambda: lookup.is_busy or queries.is_busy, metrics
         ),

@@ -236,6 +236,7 @@ def _dependencies(
         catalogue=storage.catalogue,
         inbox=storage.inbox,
         lookup=services.lookup,
+        find=services.find,
         databases=services.databases,
         additions=services.additions,
         copies=services.copies,

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from bot.blocks.button_state import NameState
 from bot.blocks.ids import ActionId
-from bot.blocks.limits import VIEW_BLOCKS, Block
+from bot.blocks.limits import LABEL_TEXT, VIEW_BLOCKS, Block
+from bot.blocks.modal_fields import text_input
 from bot.blocks.modals import ViewPayload
 from bot.blocks.mrkdwn import escape_sentence
-from bot.blocks.reply import button, buttons, context_block, heading, section
+from bot.blocks.reply import button, buttons, context_block, heading, plain_text, section
 from bot.blocks.wording import buttons as labels
+from bot.blocks.wording import find as find_wording
 from bot.blocks.wording import home as wording
 from bot.blocks.wording.channels import mode_text
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.find_words import MAX_QUESTION
 from bot.domain.identifiers import DatabaseName
 
 ENTRY_BLOCKS = 2
@@ -70,9 +73,18 @@ def _header(home: HomeContent) -> list[Block]:
     blocks = [
         section(wording.INTRODUCTION),
         buttons(actions),
+        *([_words_field()] if home.databases else []),
         context_block(wording.summary(home.databases, home.backend)),
     ]
     return [*blocks, section(wording.problem(escape_sentence(home.problem)))] if home.problem else blocks
+
+
+def _words_field() -> Block:
+    """Return the field for words. Slack sends them as soon as somebody presses Enter."""
+    words = text_input(max_length=MAX_QUESTION, placeholder=find_wording.WORDS_PLACEHOLDER)
+    words |= {"action_id": str(ActionId.FIND_WORDS)}
+    label = plain_text(find_wording.HOME_LABEL, LABEL_TEXT)
+    return {"type": "input", "label": label, "element": words, "dispatch_action": True}
 
 
 def _database(info: DatabaseInfo) -> list[Block]:

@@ -21,6 +21,10 @@ MAX_NUMBER = 1_000_000
 """The bot writes no larger number, and SQLite takes none beyond 64 bits."""
 
 
+WITH_TEXT, WITHOUT_TEXT = "yes", "no"
+"""Values of ``SearchState.text``. Further pages of an answer must have the order of the first one."""
+
+
 @dataclass(frozen=True, slots=True)
 class InteractionState:
     """Base of states: fields of type str, int, float or bool, encoded as compact JSON."""
@@ -70,6 +74,7 @@ class SearchState(InteractionState):
         minimum: matches with a lower score are hidden.
         offset: number of matches on earlier pages.
         part: the part of the picture to search, as ``encode_part`` returns it; empty for the whole.
+        text: whether the text of the picture takes part, as on an earlier page: WITH_TEXT, WITHOUT_TEXT or empty.
 
     """
 
@@ -84,6 +89,7 @@ class SearchState(InteractionState):
     minimum: float = 5.0
     offset: int = 0
     part: str = ""
+    text: str = ""
 
     @property
     def region(self) -> PictureRegion | None:
@@ -176,6 +182,16 @@ class ListState(InteractionState):
     database: str = ""
     prefix: str = ""
     order: str = "desc"
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FindState(InteractionState):
+    """A page of what was found by words; ``database`` may stand for all, ``offset`` is the number on earlier pages."""
+
+    words: str = ""
+    database: str = ""
+    top: int = 8
     offset: int = 0
 
 

@@ -27,6 +27,9 @@ class ActionId(StrEnum):
     CHOOSE_PART = "results_choose_part"
     SEARCH_PART = "results_search_part"
     LIST_PAGE = "list_page"
+    FIND_PAGE = "find_page"
+    FIND_WORDS = "find_words"
+    """The field for words in App Home."""
     DELETE_ENTITY = "delete_entity"
     EDIT_IMAGE = "edit_image"
     DELETE_IMAGE = "delete_image"
@@ -61,6 +64,8 @@ class InputId(StrEnum):
 
     FILES = "files"
     URL = "url"
+    WORDS = "words"
+    LINK = "link"
     DATABASE = "database"
     TOP = "top"
     READERS = "readers"

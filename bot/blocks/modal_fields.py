@@ -8,8 +8,11 @@ from bot.blocks.ids import InputId
 from bot.blocks.limits import LABEL_TEXT, OPTION_TEXT, OPTIONS, PLACEHOLDER_TEXT, Block, length, sendable, shorten, size
 from bot.blocks.mrkdwn import count_images
 from bot.blocks.reply import plain_text
+from bot.blocks.wording import find
 from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
+from bot.domain.find_words import MAX_QUESTION
+from bot.domain.identifiers import ALL_DATABASES
 
 MAX_OPTIONS_SIZE = 200_000
 """Of a view's 250,000 bytes. An option takes about 100, so a menu holds a few thousand databases."""
@@ -39,6 +42,12 @@ def text_input(
     return element | {"placeholder": plain_text(placeholder, PLACEHOLDER_TEXT)} if placeholder else element
 
 
+def words_field() -> Block:
+    """Return a field for words by which images are found."""
+    words = text_input(max_length=MAX_QUESTION, placeholder=find.WORDS_PLACEHOLDER)
+    return input_block(InputId.WORDS, find.WORDS_LABEL, words, hint=find.WORDS_HINT, optional=True)
+
+
 def choice(kind: str, options: Sequence[Block], chosen: str) -> Block:
     """Return an element for one of several options; ``kind`` is ``static_select`` or ``radio_buttons``."""
     element: Block = {"type": kind, "options": list(options)}
@@ -51,17 +60,23 @@ def option(text: str, value: str, description: str = "") -> Block:
     return entry | {"description": plain_text(description, OPTION_TEXT)} if description else entry
 
 
-def database_field(databases: Sequence[DatabaseInfo], chosen: str) -> Block:
-    """Return a menu of at least one database, with ``chosen`` or the only one selected."""
+def database_field(databases: Sequence[DatabaseInfo], chosen: str, *, or_all: bool = False) -> Block:
+    """Return a menu of at least one database, with ``chosen`` or the only one selected.
+
+    ``or_all`` adds all databases, if there are several.
+    """
     options = _database_options(databases, chosen)
+    only = options[0]["value"] if len(options) == 1 else chosen
+    left_out = len(databases) - len(options)
+    if or_all and len(databases) > 1:
+        options.insert(0, option(find.ALL_DATABASES, ALL_DATABASES))
     element: Block = {"type": "static_select"}
     if len(options) <= OPTIONS:
         element["options"] = options
     else:
         groups = [options[start : start + OPTIONS] for start in range(0, len(options), OPTIONS)]
         element["option_groups"] = [{"label": _range(group), "options": group} for group in groups]
-    element |= _initial(options, options[0]["value"] if len(options) == 1 else chosen)
-    left_out = len(databases) - len(options)
+    element |= _initial(options, only)
     hint = wording.databases_not_listed(left_out) if left_out else ""
     return input_block(InputId.DATABASE, wording.DATABASE_LABEL, element, hint=hint)
 

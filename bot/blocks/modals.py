@@ -9,7 +9,7 @@ from typing import Any
 from bot.blocks.button_state import MAX_METADATA, FormState, NameState
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.limits import VIEW_TITLE, Block
-from bot.blocks.modal_fields import choice, database_field, input_block, option, text_input
+from bot.blocks.modal_fields import choice, database_field, input_block, option, text_input, words_field
 from bot.blocks.mrkdwn import escape_sentence, points
 from bot.blocks.reply import button, buttons, plain_text, section
 from bot.blocks.wording import buttons as labels
@@ -18,6 +18,7 @@ from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.identifiers import MAX_NOTE
+from bot.domain.links import EXAMPLE, MAX_TEMPLATE
 
 ViewPayload = dict[str, Any]
 
@@ -54,7 +55,8 @@ def search_form(
             text_input(initial=url, max_length=MAX_URL, placeholder=wording.URL_PLACEHOLDER),
             optional=True,
         ),
-        database_field(databases, chosen),
+        words_field(),
+        database_field(databases, chosen, or_all=True),
         input_block(
             InputId.TOP,
             wording.TOP_LABEL,
@@ -77,7 +79,7 @@ def another_database_form(databases: Sequence[DatabaseInfo], state: FormState) -
     if not others:
         return _no_database_view(state)
     title = wording.SEARCH_ANOTHER_TITLE if state.database else wording.SEARCH_A_DATABASE_TITLE
-    return form(ViewId.ANOTHER_DATABASE, title, wording.SEARCH_SUBMIT, [database_field(others, "")], state)
+    return form(ViewId.ANOTHER_DATABASE, title, wording.SEARCH_SUBMIT, [database_field(others, "", or_all=True)], state)
 
 
 def add_form(
@@ -146,6 +148,13 @@ def database_settings_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
     blocks = [
         section(wording.settings_text(info)),
         input_block(InputId.HINTS, wording.HINTS_LABEL, boxes, optional=True),
+        input_block(
+            InputId.LINK,
+            wording.LINK_LABEL,
+            text_input(initial=info.link, max_length=MAX_TEMPLATE, placeholder=EXAMPLE),
+            hint=wording.LINK_HINT,
+            optional=True,
+        ),
     ]
     state = replace(state, database=str(info.key.name))
     return form(ViewId.DATABASE_SETTINGS, wording.SETTINGS_TITLE, wording.SAVE, blocks, state)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.blocks.limits import escape, sendable, shorten
 from bot.domain.catalogue import DatabaseInfo
-from bot.domain.identifiers import MAX_ENTITY
+from bot.domain.identifiers import ALL_DATABASES, MAX_ENTITY
 
 MAX_NAME_SHOWN = 80
 MAX_ENTITY_SHOWN = 2 * MAX_ENTITY
@@ -65,9 +65,19 @@ def count_images(number: int) -> str:
     return count(number, "image")
 
 
+def database_code(name: str) -> str:
+    """Return a database's name as inline code, or words for all databases."""
+    return database_words(name) if name == ALL_DATABASES else f"`{name}`"
+
+
+def database_words(name: str) -> str:
+    """Return a database's name, or words for all databases, for notifications."""
+    return "all databases" if name == ALL_DATABASES else name
+
+
 def database_size(info: DatabaseInfo) -> str:
     """Return a database's name and its number of images."""
-    return f"`{info.key.name}` ({count_images(info.images)})"
+    return f"{database_code(info.key.name)} ({count_images(info.images)})"
 
 
 def score_text(score: float) -> str:

@@ -154,11 +154,17 @@ class ImageRecord:
     def seen_through(self, origins: Collection[Origin]) -> ImageRecord:
         """Return the record with only those of its origins that are in ``origins``. Raises ValueError if none is.
 
-        It has the image's id if one of them gave it, else the id that the oldest of them gave.
+        It has the image's id if one of them gave it, else the id that the oldest of them gave. It is written as one of
+        them wrote it: the database's spelling may be that of an image that the reader may not see.
         """
         seen = replace(self, origins=tuple(origin for origin in self.origins if origin in origins))
         oldest = seen.first
-        if oldest.entity is None or any(origin.gave(self.entity) for origin in seen.origins):
+        gave = [origin for origin in seen.origins if origin.gave(self.entity)]
+        if any(origin.entity is None or origin.entity == self.entity for origin in gave):
+            return seen
+        if gave:
+            return replace(seen, entity=gave[0].entity or self.entity)
+        if oldest.entity is None:
             return seen
         return replace(seen, entity=oldest.entity, named_automatically=oldest.named_automatically)
 
@@ -227,7 +233,8 @@ class ScoreFit:
 class DatabaseInfo:
     """A database with its number of images. ``revision`` increases with each write to it.
 
-    ``hints_at_hidden``: whether answers mention that there are matches which the reader may not see.
+    ``hints_at_hidden``: whether answers mention that there are matches which the reader may not see. ``link``: the
+    template of a link for each id, or empty.
     """
 
     key: DatabaseKey
@@ -236,3 +243,4 @@ class DatabaseInfo:
     created_by: str = ""
     revision: int = 0
     hints_at_hidden: bool = False
+    link: str = ""

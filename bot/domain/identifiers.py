@@ -69,6 +69,19 @@ class DatabaseName(str):
             raise InvalidInput("A database name must have 2 to 64 characters: `a-z 0-9 _`. Example: `product_photos`.")
         return super().__new__(cls, text)
 
+    def __deepcopy__(self, _memo: dict[int, object]) -> Self:
+        """Return the name itself. A new one would be validated, and ALL_DATABASES is not valid."""
+        return self
+
+
+ALL_DATABASES = str.__new__(DatabaseName, "*")
+"""Stands for every database that the reader of an answer may see. No database has this name."""
+
+
+def database_or_all(text: str) -> DatabaseName:
+    """Return the name of a database, or ALL_DATABASES for ``*``. Raises InvalidInput."""
+    return ALL_DATABASES if text == ALL_DATABASES else DatabaseName(text)
+
 
 class EntityId(str):
     """The id of what a picture shows, such as a part number. An entity may have several images.

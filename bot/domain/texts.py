@@ -62,6 +62,8 @@ class TextCounts:
 
 def folded(text: str) -> str:
     """Return text in the form in which words are compared: without case, accents and differences that readers miss."""
+    if text.isascii():
+        return text.lower().translate(_LOOKALIKES)
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     kept = "".join(character for character in plain if not unicodedata.combining(character))
     # Hangul and kana with voicing marks come apart above; put them together again.

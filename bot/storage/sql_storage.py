@@ -16,6 +16,7 @@ from bot.domain.errors import BackendError
 from bot.storage.catalogue.api_image_urls import SqlApiImages
 from bot.storage.catalogue.catalogue import SqlCatalogue
 from bot.storage.catalogue.deleted_databases import purge_catalogue, remaining_images
+from bot.storage.catalogue.texts.image_words import SqlImageWords
 from bot.storage.catalogue.texts.picture_texts import SqlPictureTexts
 from bot.storage.hosted.deleted_databases import purge_ledger
 from bot.storage.hosted.ledger import SqlLedger
@@ -187,6 +188,11 @@ class SqlStorage:
     def texts(self) -> SqlPictureTexts:
         """The texts of stored pictures."""
         return SqlPictureTexts(self._database, self._clock)
+
+    @property
+    def words(self) -> SqlImageWords:
+        """The words by which images are found."""
+        return SqlImageWords(self._database)
 
     @property
     def api_images(self) -> SqlApiImages:

@@ -12,6 +12,7 @@ from bot.blocks.messages.additions import refused_id_reply
 from bot.blocks.reply import Reply
 from bot.domain.channels import ChannelKind, ChannelMode
 from bot.domain.errors import EntityRefused, UserError
+from bot.domain.identifiers import ALL_DATABASES
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.search.lookup import LookupService
 from handlers.parsing.grammar import Caption, modifiers_of, parse_caption
@@ -38,8 +39,10 @@ class CaptionReader:
             # Nobody may evade the guard by naming another database.
             return parse_caption(message.text, ())
         infos = await self._lookup.databases(message.workspace)
-        caption = parse_caption(message.text, [info.key.name for info in infos])
-        if caption.modifiers.database is None:
+        # Images are looked up in all databases, and added to one.
+        every = [ALL_DATABASES] if mode is ChannelMode.LOOKUP else []
+        caption = parse_caption(message.text, [*every, *(info.key.name for info in infos)])
+        if caption.modifiers.database in {None, ALL_DATABASES}:
             return caption
         # For a guest, the name of any other database is prose. An error would reveal that the database exists.
         infos = await self._known.of(message.workspace, message.user, client)

@@ -28,11 +28,11 @@ from bot.domain.errors import (
     UnknownDatabase,
     UserError,
 )
-from bot.domain.identifiers import DatabaseKey
+from bot.domain.identifiers import ALL_DATABASES, DatabaseKey
 from bot.domain.jobs import Job
 from bot.domain.pictures import Picture
 from bot.services.channels.channel_settings import ChannelSettingsService
-from bot.services.search.lookup import LookupService, NoDatabase, SeveralDatabases
+from bot.services.search.lookup import LookupService, NoDatabase, SearchScope, SeveralDatabases
 from bot.services.search.search import DEFAULT_MINIMUM
 from bot.storage.ports.inbox import Inbox
 from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts, search_state
@@ -205,7 +205,8 @@ class ShareRunner:
         pictures = [(file.name, partial(self._read, file, share)) for file in share.files]
         reader = AnswerReader(share.audience, share.client)
         readers = self._presenter.readers(reader)
-        results = await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=minimum, readers=readers)
+        scope = await self._scope(share, key)
+        results = await self._lookup.look_up(scope, pictures, limit=MAX_MATCHES, minimum=minimum, readers=readers)
         # Don't report files that neither claimed nor turned out to be images.
         answered = [
             (one, file)
@@ -222,7 +223,7 @@ class ShareRunner:
         shown, files = [one for one, _ in answered], [file.id for _, file in answered]
 
         async def with_texts() -> Reply | None:
-            refined = await self._lookup.refine(key, shown, limit=MAX_MATCHES, minimum=minimum, readers=readers)
+            refined = await self._lookup.refine(scope, shown, limit=MAX_MATCHES, minimum=minimum, readers=readers)
             return None if refined is None else await present(refined)
 
         await self._answer(share, await present(shown), files, answer)
@@ -237,17 +238,17 @@ class ShareRunner:
         """Return the database to use. If it is unclear, offer the choice in the channel and return None."""
         message = share.message
         try:
-            if share.modifiers.database is not None:
+            if share.modifiers.database == ALL_DATABASES and await self._may_name_databases(share):
+                return DatabaseKey(message.workspace, ALL_DATABASES)
+            if share.modifiers.database not in {None, ALL_DATABASES}:
+                assert share.modifiers.database is not None
                 await self._known.check(share.modifiers.database, message.workspace, message.user, share.client)
                 return await self._lookup.choose(message.workspace, share.modifiers.database)
             return await self._channel_settings.database_of(share.binding)
         except NoDatabase:
             offer = no_database_reply(message.channel)
         except SeveralDatabases as error:
-            # Don't show the names of databases to other organisations or to guests.
-            people = self._directories.of(message.workspace, share.client)
-            is_open = share.kind is not ChannelKind.SHARED and not await people.has_guests(message.channel)
-            names = error.databases if is_open else ()
+            names = error.databases if await self._may_name_databases(share) else ()
             offer = several_databases_reply(names, message.channel)
         # Answer a question each time, but send the offer to a channel only once. If this job was already answering,
         # it may have claimed the offer before a call to Slack failed.
@@ -258,6 +259,20 @@ class ShareRunner:
         ):
             await self._answer(share, offer, [file.id for file in share.files], answer)
         return None
+
+    async def _may_name_databases(self, share: Share) -> bool:
+        """Return whether everybody in the channel may know of all databases: no other organisation, and no guest."""
+        people = self._directories.of(share.message.workspace, share.client)
+        return share.kind is not ChannelKind.SHARED and not await people.has_guests(share.message.channel)
+
+    async def _scope(self, share: Share, key: DatabaseKey) -> SearchScope:
+        """Return where a share is looked up. Raises NoDatabase."""
+        if key.name != ALL_DATABASES:
+            return SearchScope((key,))
+        infos = await self._known.of(key.workspace, share.message.user, share.client)
+        if not infos:
+            raise NoDatabase
+        return SearchScope(tuple(info.key for info in infos), is_several=True)
 
     async def _kind(self, message: ImageShare, client: AsyncWebClient) -> ChannelKind:
         known = await self._directories.of(message.workspace, client).kind(message.channel, message.kind)

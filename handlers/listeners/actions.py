@@ -13,6 +13,7 @@ from bot.blocks.button_state import (
     AddState,
     CommandState,
     EntityState,
+    FindState,
     FormState,
     ImageState,
     ListState,
@@ -28,7 +29,7 @@ from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
 from bot.blocks.wording.forms import DONE
 from bot.blocks.wording.images import DELETION_UNDER_WAY
 from bot.domain.errors import InvalidInput, UserError
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId
+from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, DataId, EntityId
 from bot.telemetry.metrics import Metrics
 from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
@@ -43,6 +44,7 @@ from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import AdditionComposer
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
+from handlers.replies.images.find import FindComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
@@ -80,6 +82,7 @@ class ActionListener:
         self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
         self._deletions = DeletionComposer(dependencies, answers)
+        self._find = FindComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
         self._home = home
@@ -96,6 +99,8 @@ class ActionListener:
             ActionId.CHOOSE_PART: self._choose_part,
             ActionId.SEARCH_PART: self._search_part,
             ActionId.LIST_PAGE: self._list_page,
+            ActionId.FIND_PAGE: self._find_page,
+            ActionId.FIND_WORDS: self._find_words,
             ActionId.DELETE_ENTITY: self._delete_entity,
             ActionId.EDIT_IMAGE: self._edit_image,
             ActionId.DELETE_IMAGE: self._delete_image,
@@ -176,6 +181,15 @@ class ActionListener:
     async def _list_page(self, request: ActionRequest, requester: Requester) -> None:
         reply = await self._answers.page(requester, ListState.decode(request.value))
         await requester.reply_privately(reply, replace=request.is_ephemeral)
+
+    async def _find_page(self, request: ActionRequest, requester: Requester) -> None:
+        reply = await self._find.page(requester, FindState.decode(request.value))
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
+
+    async def _find_words(self, request: ActionRequest, requester: Requester) -> None:
+        # In App Home no channel says which database is meant.
+        reply = await self._find.find(requester, request.value, ALL_DATABASES, FindState().top)
+        await requester.reply_privately(reply)
 
     async def _delete_entity(self, request: ActionRequest, requester: Requester) -> None:
         state = EntityState.decode(request.value)

@@ -17,6 +17,7 @@ from bot.blocks.messages.notices import (
     created_reply,
     databases_reply,
     help_reply,
+    link_reply,
     no_database_reply,
     status_reply,
     suggestion_reply,
@@ -41,6 +42,7 @@ from handlers.replies.images.additions import Addition, AdditionComposer
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.exports import ExportComposer
+from handlers.replies.images.find import FindComposer
 from handlers.replies.requester import Requester
 
 TAKES_LONG = (grammar.ExportCommand,)
@@ -83,6 +85,7 @@ class CommandListener:
         self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
         self._deletions = DeletionComposer(dependencies, answers)
+        self._find_words = FindComposer(dependencies, answers)
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
         self._deferral = deferral
@@ -91,6 +94,7 @@ class CommandListener:
         self._commands: Mapping[type[Any], AnswerCommand] = {
             grammar.OpenForm: self._open_search,
             grammar.SearchCommand: self._search,
+            grammar.FindCommand: self._find,
             grammar.AddCommand: self._add,
             grammar.ListImages: self._list_images,
             grammar.DeleteEntity: self._delete_entity,
@@ -100,6 +104,7 @@ class CommandListener:
             grammar.ListDatabases: self._list_databases,
             grammar.CreateDatabase: self._create_database,
             grammar.DeleteDatabase: self._delete_database,
+            grammar.LinkDatabase: self._link_database,
             grammar.WatchCommand: self._watch,
             grammar.UnwatchCommand: self._unwatch,
             grammar.StatusCommand: self._status,
@@ -178,9 +183,13 @@ class CommandListener:
     async def _search(self, invocation: Invocation[grammar.SearchCommand]) -> Reply:
         requester, command = invocation.requester, invocation.command
         state = await self._source(requester, command.source)
-        key = await self._answers.database(requester, command.database)
+        key = await self._answers.database(requester, command.database, or_all=True)
         state = replace(state, database=key.name, top=command.limit, minimum=command.minimum)
         return await self._answers.search(requester, requester.as_reader, [state])
+
+    async def _find(self, invocation: Invocation[grammar.FindCommand]) -> Reply:
+        command = invocation.command
+        return await self._find_words.find(invocation.requester, command.words, command.database, command.limit)
 
     async def _add(self, invocation: Invocation[grammar.AddCommand]) -> Reply:
         requester, command = invocation.requester, invocation.command
@@ -231,6 +240,16 @@ class CommandListener:
             # A mention has no trigger id, so it can't open the modal that confirms the deletion.
             raise InvalidInput(delete_database_needs_form(name))
         await self._forms.open_delete_database(invocation.requester, invocation.trigger_id, name)
+
+    async def _link_database(self, invocation: Invocation[grammar.LinkDatabase]) -> Reply:
+        requester, command = invocation.requester, invocation.command
+        if not command.template:
+            info = await self._answers.known_database(requester, command.name)
+            return link_reply(info.key.name, info.link)
+        info = await self._answers.changeable_database(requester, command.name)
+        template = "" if command.template == grammar.NO_LINK else command.template
+        await self._dependencies.catalogue.set_link(info.key, template)
+        return link_reply(info.key.name, template, is_new=True)
 
     async def _watch(self, invocation: Invocation[grammar.WatchCommand]) -> Reply:
         requester, command = invocation.requester, invocation.command

@@ -36,6 +36,7 @@ from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import Addition, AdditionComposer
 from handlers.replies.images.corrections import Correction, CorrectionComposer
+from handlers.replies.images.find import FindComposer
 from handlers.replies.requester import Requester
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class ViewListener:
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
+        self._find = FindComposer(dependencies, answers)
         self._home = home
         self._deferral = deferral
         self._metrics = metrics
@@ -97,6 +99,9 @@ class ViewListener:
 
     async def _search(self, submitted: SubmittedModal) -> None:
         wanted = fields.search_fields(submitted.form, submitted.state.database)
+        if wanted.words:
+            await self._find_words(submitted, wanted)
+            return
         if await self._defer(submitted, wording.SEARCHING):
             return
         requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
@@ -118,6 +123,14 @@ class ViewListener:
         where = wording.RESULTS_FOR_ALL if for_everyone else wording.RESULTS_FOR_YOU
         await submitted.finish(wording.DONE, where if requester.channel else wording.RESULTS_DIRECTLY)
 
+    async def _find_words(self, submitted: SubmittedModal, wanted: fields.SearchFields) -> None:
+        """Answer the person alone: what somebody may see of the images differs."""
+        await submitted.wait(wording.SEARCHING)
+        requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
+        reply = await self._find.find(requester, wanted.words, wanted.database, wanted.top)
+        await requester.reply_privately(reply)
+        await submitted.finish(wording.DONE, wording.RESULTS_FOR_YOU if requester.channel else wording.RESULTS_DIRECTLY)
+
     async def _in_conversation(self, submitted: SubmittedModal, conversation: str) -> Requester:
         """Return the requester with the channel chosen for the answer."""
         requester = submitted.requester
@@ -135,7 +148,9 @@ class ViewListener:
         database = fields.database_field(submitted.form)
         if await self._defer(submitted, wording.SEARCHING):
             return
-        states = [replace(state, database=database, offset=0) for state in decode_searches(submitted.state.state)]
+        states = [
+            replace(state, database=database, offset=0, text="") for state in decode_searches(submitted.state.state)
+        ]
         await submitted.requester.reply_privately(
             await self._answers.search(submitted.requester, submitted.requester.as_reader, states)
         )
@@ -220,8 +235,11 @@ class ViewListener:
             info = await self._answers.changeable_database(requester, DatabaseName(submitted.state.database))
         except UserError as error:
             raise FieldErrors({InputId.HINTS: str(error)}) from error
-        hints = bool(submitted.form.choices.get(InputId.HINTS))
+        hints, template = bool(submitted.form.choices.get(InputId.HINTS)), fields.link_field(submitted.form)
         await self._dependencies.catalogue.set_hints(info.key, hints_at_hidden=hints)
+        # A form that was opened by an earlier version has no such field.
+        if InputId.LINK in submitted.form.texts:
+            await self._dependencies.catalogue.set_link(info.key, template)
         await submitted.close()
         await self._home.publish(requester)
 

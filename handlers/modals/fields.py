@@ -10,10 +10,13 @@ from typing import TypeVar
 from bot.blocks.edit_form import WHOLE_ENTITY
 from bot.blocks.ids import InputId
 from bot.blocks.modals import CHANNEL
+from bot.blocks.wording import find as find_wording
 from bot.blocks.wording import forms as wording
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import DatabaseName, EntityId, Note
+from bot.domain.find_words import terms_of
+from bot.domain.identifiers import DatabaseName, EntityId, Note, database_or_all
+from bot.domain.links import validate_template
 from bot.services.search.search import DEFAULT_MINIMUM, TOP_SCORE
 from handlers.parsing.grammar import MAX_TOP
 from handlers.parsing.payloads import SharedFile
@@ -34,7 +37,7 @@ class FieldErrors(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class SearchFields:
-    """The fields of the search form; ``conversation`` is the channel for the results."""
+    """The fields of the search form: pictures or ``words``. ``conversation`` is the channel for the results."""
 
     files: tuple[SharedFile, ...]
     url: str
@@ -42,6 +45,7 @@ class SearchFields:
     top: int
     for_everyone: bool
     conversation: str
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,14 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
         problems[InputId.FILES] = wording.not_an_image(others[0])
     if url and not _URL.fullmatch(url):
         problems[InputId.URL] = wording.URL_INVALID
-    if not form.files and not url:
+    words = form.texts.get(InputId.WORDS, "").strip()
+    if not form.files and not url and not words:
         problems[InputId.FILES] = wording.CHOOSE_IMAGE
-    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    if words and (form.files or url):
+        problems[InputId.WORDS] = find_wording.WORDS_OR_IMAGE
+    elif words:
+        _checked(problems, InputId.WORDS, lambda: terms_of(words))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default, or_all=True))
     top = _choice(form, InputId.TOP)
     if problems or database is None:
         raise FieldErrors(problems)
@@ -94,16 +103,26 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
         min(int(top), MAX_TOP) if top.isdecimal() and int(top) else 5,
         _choice(form, InputId.READERS) == CHANNEL,
         _choice(form, InputId.CONVERSATION),
+        words,
     )
 
 
 def database_field(form: FormValues, default: str = "") -> DatabaseName:
     """Return the chosen database, or ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
-    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default, or_all=True))
     if database is None:
         raise FieldErrors(problems)
     return database
+
+
+def link_field(form: FormValues) -> str:
+    """Return the template of a database's link, or an empty text. Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    template = _checked(problems, InputId.LINK, lambda: validate_template(form.texts.get(InputId.LINK, "")))
+    if template is None:
+        raise FieldErrors(problems)
+    return template
 
 
 def add_fields(form: FormValues, default: str = "") -> AddFields:
@@ -153,12 +172,12 @@ def watch_fields(form: FormValues, default: str = "") -> WatchFields:
     )
 
 
-def _database(form: FormValues, default: str) -> DatabaseName:
+def _database(form: FormValues, default: str, *, or_all: bool = False) -> DatabaseName:
     """Return the chosen database, or ``default``: some clients don't send a field's initial value."""
     named = _choice(form, InputId.DATABASE) or default
     if not named:
         raise InvalidInput(wording.CHOOSE_DATABASE)
-    return DatabaseName(named)
+    return database_or_all(named) if or_all else DatabaseName(named)
 
 
 def _score(text: str) -> float:

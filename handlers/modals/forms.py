@@ -14,7 +14,7 @@ from bot.blocks.messages.image_details import NO_PICTURE
 from bot.blocks.wording.forms import TOO_MUCH
 from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
 from bot.domain.errors import UserError
-from bot.domain.identifiers import DatabaseName
+from bot.domain.identifiers import ALL_DATABASES, DatabaseName
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
@@ -55,7 +55,8 @@ class ModalOpener:
     ) -> None:
         """Open the form that adds pictures to a database."""
         databases = await self._answers.databases(requester)
-        chosen = searches[0].database or await self._default_database(requester)
+        named = searches[0].database
+        chosen = named if named and named != ALL_DATABASES else await self._default_database(requester)
         state = form_state(requester, database=chosen, searches=searches)
         form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
         await self._open(requester, trigger_id, form)
@@ -130,6 +131,8 @@ def form_state(
     home: bool = False,
 ) -> FormState:
     """Return the state of a modal that the requester opens. Raises UserError if it is too long for Slack."""
+    # What a form searches is a new search, and states that differ in less take less room.
+    searches = [replace(search, text="") for search in searches or ()]
     for names in (True, False):
         state = FormState(
             response_url=requester.response_url,
@@ -137,7 +140,7 @@ def form_state(
             channel_kind=str(requester.kind),
             thread=requester.thread,
             database=database,
-            state=encode_searches(searches or (), names=names),
+            state=encode_searches(searches, names=names),
             home=home,
         )
         if state.encode(MAX_METADATA) is not None:

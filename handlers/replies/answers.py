@@ -22,9 +22,9 @@ from bot.domain.errors import (
     UnknownEntity,
     UserError,
 )
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
+from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, EntityId
 from bot.domain.pages import Order, PageRequest
-from bot.services.search.lookup import SeveralDatabases
+from bot.services.search.lookup import NoDatabase, SeveralDatabases
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.known_databases import KnownDatabases
 from handlers.replies.near_misses import nearest_entity
@@ -51,11 +51,13 @@ class AnswerComposer:
         """Return the directory of the requester's workspace."""
         return self._dependencies.directories.of(requester.workspace, requester.client)
 
-    async def database(self, requester: Requester, named: DatabaseName | None) -> DatabaseKey:
+    async def database(self, requester: Requester, named: DatabaseName | None, *, or_all: bool = False) -> DatabaseKey:
         """Return the database that is meant: the one named, the channel's, or the only one.
 
-        Raises UnknownDatabase, NoDatabase, SeveralDatabases.
+        With ``or_all``, it may be ALL_DATABASES. Raises UnknownDatabase, NoDatabase, SeveralDatabases.
         """
+        if or_all and named == ALL_DATABASES:
+            return DatabaseKey(requester.workspace, ALL_DATABASES)
         if named is not None:
             await self._known.check(named, requester.workspace, requester.user, requester.client)
             return await self._dependencies.lookup.choose(requester.workspace, named)
@@ -76,6 +78,18 @@ class AnswerComposer:
     async def databases(self, requester: Requester) -> tuple[DatabaseInfo, ...]:
         """Return the databases that the person may know of, with all their images counted."""
         return await self._known.of(requester.workspace, requester.user, requester.client)
+
+    async def searched(self, requester: Requester, name: DatabaseName) -> tuple[DatabaseInfo, ...]:
+        """Return the database with a name, or all that the person may know of for ALL_DATABASES.
+
+        Raises UnknownDatabase and NoDatabase.
+        """
+        if name != ALL_DATABASES:
+            return (await self.known_database(requester, name),)
+        infos = await self.databases(requester)
+        if not infos:
+            raise NoDatabase
+        return infos
 
     async def sized_databases(self, requester: Requester) -> tuple[DatabaseInfo, ...]:
         """Return the databases that the person may know of, with the images that they may know of."""
@@ -123,9 +137,11 @@ class AnswerComposer:
         self, requester: Requester, reader: AnswerReader, states: Sequence[SearchState], *, shared_by: str = ""
     ) -> Reply:
         """Return the matches of pictures. Raises UserError and BackendError."""
-        presenter = self._dependencies.presenter
+        presenter, among = self._dependencies.presenter, list[DatabaseKey]()
+        if states[0].database == ALL_DATABASES:
+            among = [info.key for info in await self.searched(requester, ALL_DATABASES)]
         results = await self._dependencies.finder.look_up(
-            requester.workspace, states, requester.client, presenter.readers(reader)
+            requester.workspace, states, requester.client, presenter.readers(reader), among
         )
         if not any(one.found for one in results) and (len(results) == 1 or not reader.audience.is_one_person):
             # Only the requester learns what went wrong; nothing is posted to the channel.
@@ -133,7 +149,7 @@ class AnswerComposer:
 
         async def with_texts() -> Reply | None:
             finder, readers = self._dependencies.finder, presenter.readers(reader)
-            refined = await finder.refine(requester.workspace, states, results, readers)
+            refined = await finder.refine(requester.workspace, states, results, readers, among)
             return None if refined is None else await presenter.answer(reader, refined, states, shared_by=shared_by)
 
         reply = await presenter.answer(reader, results, states, shared_by=shared_by)

@@ -16,6 +16,7 @@ from bot.services.images.exporter import ExportService
 from bot.services.images.listing import ListingService
 from bot.services.search.copies import CopyFinder
 from bot.services.search.lookup import LookupService
+from bot.services.text.find import FindService
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from handlers.replies.picture_lookup import PictureFinder
@@ -36,6 +37,7 @@ class SlackDependencies:
     catalogue: Catalogue
     inbox: Inbox
     lookup: LookupService
+    find: FindService
     databases: DatabaseService
     additions: AddService
     copies: CopyFinder

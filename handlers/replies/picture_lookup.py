@@ -9,15 +9,15 @@ from typing import TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
 from bot.blocks.limits import shorten
 from bot.blocks.wording.images import NO_IMAGE_YET, NOT_AN_IMAGE
 from bot.domain.errors import FetchedWebPage, FetchRefused, InvalidInput
-from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
 from bot.images.memory import on_behalf_of
 from bot.images.parts import cut
-from bot.services.search.lookup import LookupResult, LookupService
+from bot.services.search.lookup import LookupResult, LookupService, NoDatabase, SearchScope
 from bot.services.search.search import Readers
 from bot.storage.ports.inbox import Inbox
 from handlers.inbox.picture_sightings import PictureSightings
@@ -85,16 +85,18 @@ class PictureFinder:
         states: Sequence[SearchState],
         client: AsyncWebClient,
         readers: Readers | None = None,
+        among: Sequence[DatabaseKey] = (),
     ) -> tuple[LookupResult, ...]:
         """Look pictures up in the database and with the minimum score of the first state.
 
-        ``readers`` says what the readers of the answer may see.
+        ``readers`` says what the readers of the answer may see, and ``among`` which databases ``in:*`` stands for.
         """
         first = states[0]
-        key = DatabaseKey(workspace, DatabaseName(first.database))
         pictures = [(state.name, partial(self.picture, state, client)) for state in states]
         with on_behalf_of(workspace):
-            return await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=first.minimum, readers=readers)
+            return await self._lookup.look_up(
+                scope_of(workspace, states, among), pictures, limit=MAX_MATCHES, minimum=first.minimum, readers=readers
+            )
 
     async def refine(
         self,
@@ -102,11 +104,11 @@ class PictureFinder:
         states: Sequence[SearchState],
         results: Sequence[LookupResult],
         readers: Readers | None = None,
+        among: Sequence[DatabaseKey] = (),
     ) -> tuple[LookupResult, ...] | None:
         """Wait for the texts of pictures that were looked up. Return new answers; None if they change nothing."""
-        first = states[0]
-        key = DatabaseKey(workspace, DatabaseName(first.database))
-        return await self._lookup.refine(key, results, limit=MAX_MATCHES, minimum=first.minimum, readers=readers)
+        scope, minimum = scope_of(workspace, states, among), states[0].minimum
+        return await self._lookup.refine(scope, results, limit=MAX_MATCHES, minimum=minimum, readers=readers)
 
     async def newest(self, workspace: WorkspaceId, channel: str, client: AsyncWebClient) -> SearchState:
         """Return the newest picture of a channel, whoever posted it. Raises InvalidInput if there is none."""
@@ -131,6 +133,17 @@ class PictureFinder:
         """Return the pictures of a message to the bot that its event lacked, such as that of a link."""
         has_link = "://" in mention.text
         return await self._messages.of_question(mention.channel, mention.ts, client, has_link=has_link)
+
+
+def scope_of(workspace: WorkspaceId, states: Sequence[SearchState], among: Sequence[DatabaseKey] = ()) -> SearchScope:
+    """Return where and how the pictures of states are looked up, as the first one says. Raises NoDatabase."""
+    first = states[0]
+    with_text = {WITH_TEXT: True, WITHOUT_TEXT: False}.get(first.text)
+    if first.database != ALL_DATABASES:
+        return SearchScope((DatabaseKey(workspace, DatabaseName(first.database)),), with_text=with_text)
+    if not among:
+        raise NoDatabase
+    return SearchScope(tuple(among), is_several=True, with_text=with_text)
 
 
 def _state_of(found: MessagePicture) -> SearchState:

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from cachetools import TTLCache
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
 from bot.blocks.messages.fallback import slack_files
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import PresentationOptions
@@ -20,6 +20,7 @@ from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.channels import Audience, ChannelKind, VisibleOrigins
 from bot.domain.errors import UserError
 from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
+from bot.domain.links import link_of
 from bot.services.access.privacy import PrivacyService
 from bot.services.search.lookup import LookupResult
 from bot.storage.ports.catalogue import Catalogue
@@ -99,7 +100,9 @@ class AnswerPresenter:
         # Every picture's best match first: these are shown in any case.
         by_rank = [record for same_rank in zip_longest(*shown_records) for record in same_rank if record is not None]
         pictures = await self.pictures(reader, by_rank[: max(MAX_PICTURES, len(seen))])
-        databases = len(await self._catalogue.databases(audience.workspace))
+        infos = await self._catalogue.databases(audience.workspace)
+        seen = [_with_links(one, infos) for one in seen]
+        databases = len(infos)
         shown = [
             PresentationOptions(
                 pictures=pictures,
@@ -112,7 +115,7 @@ class AnswerPresenter:
                 shared_by=shared_by,
                 is_preview=one.is_preview,
             )
-            for one, state in zip(seen, states, strict=True)
+            for one, state in zip(seen, _with_same_text(seen, states), strict=True)
         ]
         return pictures_reply(seen, shown, first=first)
 
@@ -142,6 +145,10 @@ class AnswerPresenter:
         if info.hints_at_hidden:
             return None
         return await self._privacy.visible_origins(info.key, reader.audience, self._directory(reader))
+
+    async def visible(self, reader: AnswerReader, key: DatabaseKey) -> VisibleOrigins:
+        """Return which origins of a database the readers may see, by stored kinds where a channel was public."""
+        return await self._privacy.visible_origins(key, reader.audience, self._directory(reader))
 
     def _directory(self, reader: AnswerReader) -> SlackDirectory:
         return self._directories.of(reader.audience.workspace, reader.client)
@@ -195,6 +202,36 @@ class SearchReaders:
     async def hidden(self, key: DatabaseKey) -> frozenset[DataId]:
         """Return images of a database that they may not see. It may be incomplete."""
         return await self.presenter.hidden(self.reader, key)
+
+    async def visible(self, key: DatabaseKey) -> VisibleOrigins:
+        """Return which origins of a database they may see, by stored kinds where a channel was public."""
+        return await self.presenter.visible(self.reader, key)
+
+
+def _with_links(one: LookupResult, infos: Sequence[DatabaseInfo]) -> LookupResult:
+    """Return an answer whose matches have the links of their ids, and name their databases if there are several."""
+    if one.found is None:
+        return one
+    templates = {info.key: info.link for info in infos}
+    matches = [
+        replace(
+            match,
+            link=link_of(templates.get(match.record.database, ""), match.match.entity),
+            database=match.record.database.name if one.found.parts else "",
+        )
+        if match.record
+        else match
+        for match in one.found.matches
+    ]
+    return replace(one, found=replace(one.found, matches=tuple(matches)))
+
+
+def _with_same_text(seen: Sequence[LookupResult], states: Sequence[SearchState]) -> list[SearchState]:
+    """Return the states for buttons: further pages use the text of the picture as this one does."""
+    return [
+        state if one.found is None else replace(state, text=WITH_TEXT if one.found.with_text else WITHOUT_TEXT)
+        for one, state in zip(seen, states, strict=True)
+    ]
 
 
 def _hides_everything(seen: Sequence[LookupResult]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -24,11 +25,16 @@ MAX_AT_URL = 3
 """Messages of one reply that go to a response URL, which takes five; progress and an error may need the others."""
 
 
+_newest: TTLCache[tuple[str, str, str], object] = TTLCache(10_000, 3600)
+"""The newest answer in each message that was replaced. A later edit of an earlier answer must leave it alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requester:
     """A person in a conversation; ``channel`` is empty in App Home and for global shortcuts.
 
-    ``message`` is the timestamp of the message that the person wrote to the bot; empty for other requests.
+    ``message`` is the timestamp of the message that the person wrote to the bot, or whose button they pressed; empty
+    for other requests.
     """
 
     workspace: WorkspaceId
@@ -61,6 +67,7 @@ class Requester:
             request.channel_kind,
             request.response_url,
             request.thread_ts,
+            request.message_ts,
         )
 
     async def reply_sentence(self, sentence: str) -> None:
@@ -79,7 +86,7 @@ class Requester:
         """Send a message, and return how it is edited, if it can be."""
         if has_url and await self._try_response_url(reply, replace=replace):
             # Only a button's message can be replaced. A second answer to a command would stand below the first.
-            return self._replace_original if replace else None
+            return self._replacement() if replace else None
         if self.channel:
             return _edit_of(
                 self.client, await delivery.post_ephemeral(self.client, self.channel, self.user, reply, self.thread)
@@ -130,8 +137,16 @@ class Requester:
 
         reply.later.begin(edit)
 
-    async def _replace_original(self, reply: Reply) -> None:
-        await delivery.respond(self.response_url, reply, replace=True, thread_ts=self.thread)
+    def _replacement(self) -> EditMessage:
+        """Record that the message has a new answer, and return how it is edited until it has the next one."""
+        place, answer = (self.workspace, self.channel, self.message), object()
+        _newest[place] = answer
+
+        async def replace_original(reply: Reply) -> None:
+            if _newest.get(place) is answer:
+                await delivery.respond(self.response_url, reply, replace=True, thread_ts=self.thread)
+
+        return replace_original
 
     async def _try_response_url(self, reply: Reply, *, replace: bool) -> bool:
         """Send to the response URL, and return whether it took the reply."""

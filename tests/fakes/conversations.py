@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bot.domain.catalogue import ImageRecord
 from bot.domain.channels import ChannelKind, VisibleOrigins
-from bot.domain.identifiers import DatabaseKey, DataId
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 
 
 class NoOrigins:
@@ -17,6 +18,9 @@ class NoOrigins:
 
     async def hidden_images(self, key: DatabaseKey, visible: VisibleOrigins, limit: int) -> frozenset[DataId]:
         return frozenset()
+
+    async def of_entity(self, key: DatabaseKey, entity: EntityId, *, or_given: bool = False) -> tuple[ImageRecord, ...]:
+        return ()
 
 
 class FakeChannelDirectory:

@@ -13,6 +13,7 @@ from bot.domain.catalogue import ImageRecord
 # Printable ASCII without quotes, backslashes and the characters that end a link.
 _PERMALINK = re.compile(r"https?://[!#-;=?-\[\]-{}~]{1,500}")
 _ADDRESS = re.compile(r"https?://[!#-;=?-\[\]-{}~]+")
+_LINK = re.compile(r"https://[!#-;=?-\[\]-{}~]{1,1000}")
 _FILE = re.compile(r"F[A-Z0-9]{1,30}", re.ASCII)
 
 
@@ -49,3 +50,9 @@ def provenance(record: ImageRecord) -> str:
     if record.origin is not None and _PERMALINK.fullmatch(record.origin.permalink):
         return f"{added}  ·  <{escape(record.origin.permalink)}|{wording.ORIGINAL_MESSAGE}>"
     return added
+
+
+def whereabouts(link: str, database: str = "") -> list[str]:
+    """Return in which database an image is, and the link of its id; nothing for what is empty."""
+    parts = [wording.in_database(database)] if database else []
+    return [*parts, f"<{escape(link)}|{wording.OPEN_LINK}>"] if _LINK.fullmatch(link) else parts

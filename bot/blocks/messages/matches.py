@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.blocks.button_state import SearchState
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import Block, sendable, shorten, size
-from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, with_picture
+from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, whereabouts, with_picture
 from bot.blocks.mrkdwn import MAX_NAME_SHOWN, score_text
 from bot.blocks.reply import button, section, verbatim
 from bot.blocks.wording import buttons as labels
@@ -39,6 +39,10 @@ class RankedAnswer(Protocol):
     def note(self) -> str: ...  # noqa: D102
     @property
     def photos(self) -> int: ...  # noqa: D102
+    @property
+    def link(self) -> str: ...  # noqa: D102
+    @property
+    def database(self) -> str: ...  # noqa: D102
 
 
 class SearchAnswer(Protocol):
@@ -58,6 +62,8 @@ class SearchAnswer(Protocol):
     def cached_at(self) -> datetime | None: ...  # noqa: D102
     @property
     def caveats(self) -> frozenset[Caveat]: ...  # noqa: D102
+    @property
+    def missing(self) -> Sequence[str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def match_blocks(
     title = entity_title(match.entity, automatic=automatic)
     lines = [f"*{ranked.rank}.*  {title}", f"*{score}*  ·  {verdict}{photos}"]
     if ranked.record is not None:
-        lines.append(provenance(ranked.record))
+        lines.append("  ·  ".join([provenance(ranked.record), *whereabouts(ranked.link, ranked.database)]))
     picture = pictures.get(match.data_id, NO_PICTURE)
     text = with_picture(section("\n".join(lines)), picture, f"{match.entity}, {score}, {match.verdict}")
     note = sendable(ranked.note)
@@ -132,6 +138,8 @@ def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Col
         sentences.insert(0, wording.searched_part(part))
     if options.is_preview:
         sentences.insert(0, wording.COMPARED_BY_PREVIEW)
+    if found.missing:
+        sentences.insert(0, wording.databases_missing(found.missing))
     if found.weaker:
         sentences.append(wording.weaker_hidden(found.weaker))
     if found.hidden:

@@ -261,3 +261,8 @@ def _create_button(channel: str = "", *, style: str = "") -> Block:
 
 def _choose_button(channel: str) -> Block:
     return button(labels.CHOOSE_DATABASE, ActionId.WATCH, NameState(channel=channel).encode() or "")
+
+
+def link_reply(name: DatabaseName, template: str, *, is_new: bool = False) -> Reply:
+    """Return where the ids of a database lead."""
+    return mrkdwn_reply(databases.link_text(name, f"`{escape(template)}`" if template else "", is_new=is_new))

@@ -15,7 +15,7 @@ from bot.blocks.messages.matches import (
     result_buttons,
     short_caveats,
 )
-from bot.blocks.mrkdwn import database_size, user_mention
+from bot.blocks.mrkdwn import database_code, database_size, database_words, user_mention
 from bot.blocks.reply import Reply, buttons, context_block, section
 from bot.blocks.wording import results as wording
 
@@ -54,7 +54,7 @@ def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRE
 
 def headline(found: SearchAnswer, start: int = 0) -> str:
     """Return the top-level text about one picture, whose matches before ``start`` are on earlier pages."""
-    name = found.database.key.name
+    name = database_words(found.database.key.name)
     if not found.matches:
         return wording.nothing_visible(name) if _is_unsure(found) else _no_matches(found, name)
     return wording.further_matches(name) if start else wording.best_match(name, found.matches[0].match)
@@ -66,7 +66,7 @@ def summary(found: SearchAnswer, start: int, kept: int) -> str:
         return wording.summary(found.database, start, kept, len(found.matches))
     where = database_size(found.database)
     if _is_unsure(found):
-        return wording.nothing_visible(f"`{found.database.key.name}`" if found.hides_images else where)
+        return wording.nothing_visible(database_code(found.database.key.name) if found.hides_images else where)
     if not found.database.images and not found.weaker:
         return wording.database_empty(found.database.key.name)
     return _no_matches(found, where)

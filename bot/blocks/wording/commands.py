@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 USAGE = {
     "search": "/vsearch search <image URL or last>",
+    "find": "/vsearch find <words>",
     "add": "/vsearch add <image URL or last> in:<database>",
     "list": "/vsearch list in:<database>",
     "delete": "/vsearch delete <id> in:<database>",
@@ -15,6 +16,7 @@ USAGE = {
     "db": "/vsearch db",
     "db create": "/vsearch db create <name>",
     "db delete": "/vsearch db delete <name>",
+    "db link": "/vsearch db link <name> https://erp.example.com/part/{id}",
     "watch": "/vsearch watch guard in:<database>",
     "unwatch": "/vsearch unwatch",
     "status": "/vsearch status",
@@ -70,6 +72,11 @@ def unknown_verb(quoted: str, suggestion: str) -> str:
 def did_you_mean(suggestion: str) -> str:
     """Return a suggestion."""
     return f"Did you mean `{suggestion}`?"
+
+
+def which_words(usage_text: str) -> str:
+    """Return that a search by words has none."""
+    return f"Which words? {write(usage_text)}"
 
 
 def scheme_missing(quoted: str) -> str:

@@ -67,3 +67,11 @@ def created(name: DatabaseName) -> str:
 def deleted(name: str, images: int) -> str:
     """Return that a database was deleted."""
     return f"Deleted the database {code(name)} with {count_images(images)}."
+
+
+def link_text(name: DatabaseName, template: str, *, is_new: bool) -> str:
+    """Return where the ids of a database lead. ``template`` is code, or empty."""
+    if not template:
+        state = "no longer have a link" if is_new else "have no link"
+        return f"Ids of `{name}` {state}. Set one: `/vsearch db link {name} https://erp.example.com/part/{{id}}`"
+    return f"Ids of `{name}` {'now ' if is_new else ''}link to {template}."

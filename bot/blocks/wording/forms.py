@@ -47,6 +47,9 @@ DELETE_SUBMIT = "Delete"
 
 SETTINGS_TITLE = "Database settings"
 SAVE = "Save"
+LINK_LABEL = "Link for each id"
+LINK_HINT = "Each match links there. {id} stands for the id. Leave this empty for no link."
+
 HINTS_LABEL = "For everyone else"
 HINTS_OPTION = "Show how many matches are hidden"
 HINTS_DESCRIPTION = "Only the number, and nothing about the images."

@@ -14,6 +14,8 @@ On older messages, open the ⋮ menu and choose *Find similar images* or *Add to
 `/vsearch` opens a form for images or an image URL
 `/vsearch <image URL>` shows matches to you alone
 `/vsearch search last in:parts top:5 min:7` searches with the newest image in the channel
+`/vsearch find ball valve` finds images by id, note, file name or visible text
+`in:*` searches all databases
 
 *Add, list and correct*
 `/vsearch add last in:parts id:VLV-0042/A note:"Ball valve"`
@@ -25,6 +27,7 @@ On older messages, open the ⋮ menu and choose *Find similar images* or *Add to
 Send me a CSV or XLSX file and a ZIP of its pictures to import them
 `/vsearch db` lists the databases
 `/vsearch db create parts` · `/vsearch db delete parts`
+`/vsearch db link parts https://erp.example.com/part/{id}` links each match
 
 *Images shared in this channel*
 `/vsearch watch lookup in:parts` looks them up

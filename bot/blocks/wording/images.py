@@ -136,6 +136,9 @@ def provenance(date: str, mention: str) -> str:
     return f"Added {date} by {mention}" if mention else f"Added {date}"
 
 
+OPEN_LINK = "open link"
+"""Leads to the page of an id, such as in an ERP system."""
+
 ORIGINAL_MESSAGE = "original message"
 """The text of the link to the Slack message that an image came from."""
 
@@ -189,3 +192,8 @@ def and_more(number: int) -> str:
 
 def _which(images: int) -> str:
     return "the image" if images == 1 else f"all {count_images(images)}"
+
+
+def in_database(name: str) -> str:
+    """Return in which database an image is."""
+    return f"in `{name}`"

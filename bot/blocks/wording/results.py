@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.blocks.limits import escape
-from bot.blocks.mrkdwn import count, database_size, score_text, time_text
+from bot.blocks.mrkdwn import count, database_code, database_size, score_text, time_text
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.identifiers import DatabaseName
 from bot.domain.matches import Caveat, Match, PictureRegion, TextAgreement
@@ -76,7 +76,7 @@ def _place(start: float, length: float, first: str, last: str) -> str:
     return first if middle < _FIRST_THIRD else last
 
 
-def best_match(database: DatabaseName, match: Match) -> str:
+def best_match(database: str, match: Match) -> str:
     """Return the notification for results: the best match."""
     return f"Best match in {database}: {escape(match.entity)}, {score_text(match.score)}, {match.verdict}."
 
@@ -96,7 +96,15 @@ def text_agreement(text: TextAgreement | None) -> str:
     return f"text: {text.agreeing:,} of {count(text.words, 'word')} {verb}" if text.agreeing else ""
 
 
-def further_matches(database: DatabaseName) -> str:
+def databases_missing(names: Sequence[str]) -> str:
+    """Return which databases did not answer, while others did."""
+    shown = [f"`{name}`" for name in names[:MAX_DATABASES_NAMED]]
+    more = f" and {count(len(names) - len(shown), 'other')}" if len(names) > len(shown) else ""
+    verb = "doesn't" if len(names) == 1 else "don't"
+    return f"{', '.join(shown)}{more} {verb} answer right now, so matches there are missing."
+
+
+def further_matches(database: str) -> str:
     """Return the notification for a further page of results."""
     return f"More matches in {database}."
 
@@ -127,7 +135,7 @@ NOTHING_TO_SHARE = "Nothing that I can show here. I posted nothing in the channe
 
 def database_empty(database: DatabaseName) -> str:
     """Return that a database has nothing to compare a picture with."""
-    return f"No images in `{database}` yet, so there's nothing to compare with."
+    return f"No images in {database_code(database)} yet, so there's nothing to compare with."
 
 
 def summary(info: DatabaseInfo, start: int, shown: int, total: int) -> str:

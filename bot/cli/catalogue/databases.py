@@ -16,6 +16,7 @@ from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import InvalidInput, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
+from bot.domain.links import EXAMPLE, validate_template
 from bot.services.databases import find_database
 
 if TYPE_CHECKING:
@@ -132,6 +133,34 @@ def give(
         show_json({"database": checked, "workspace": workspace})
     else:
         print_line(f"“{checked}” now belongs to the workspace {workspace}.")
+
+
+@app.command()
+def link(
+    ctx: typer.Context,
+    name: NameArgument,
+    template: Annotated[
+        str | None,
+        typer.Argument(metavar="TEMPLATE", help=f"Such as {EXAMPLE}; “off” for none.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show or set the link that each match gets. {id} stands for the id."""
+    checked = DatabaseName(name)
+    wanted = None if template is None else validate_template("" if template.lower() == "off" else template)
+
+    async def work(session: StorageSession) -> str:
+        info = await session.find(checked)
+        if wanted is None:
+            return info.link
+        await session.storage.catalogue.set_link(info.key, wanted)
+        return wanted
+
+    stored = context_of(ctx).run_with_storage(work)
+    if as_json:
+        show_json({"database": checked, "link": stored or None})
+    else:
+        print_line(f"Ids of “{checked}” link to {stored}." if stored else f"Ids of “{checked}” have no link.")
 
 
 @app.command()

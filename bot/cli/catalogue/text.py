@@ -1,4 +1,4 @@
-"""``vsearch find`` and ``read-text``: search by the words in pictures, and read them."""
+"""``vsearch find`` and ``read-text``: find images by words, and read the text in pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.domain.texts import TextCounts
 
 if TYPE_CHECKING:
     from bot.app.services import Services
-    from bot.services.search.text_search import TextSearchResult
+    from bot.services.text.find import FoundImages
 
 app = typer.Typer()
 
@@ -28,41 +28,43 @@ NOT_READ = "Text in pictures is not read here. Set VSEARCH_READ_TEXT=on, and ins
 def find(
     ctx: typer.Context,
     *,
-    words: Annotated[list[str], typer.Argument(help="Words, or a part number, that are in the picture.")],
+    words: Annotated[list[str], typer.Argument(help="Words of the id, note, file name, or text in the picture.")],
     database: InDatabase = None,
     top: Annotated[int, typer.Option(min=1, max=MAX_RESULTS, help="Maximum number of images.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Find the images of a database whose pictures have some words, those with most of them first."""
+    """Find the images of a database by words, those with most of them first."""
 
-    async def work(session: ServiceSession) -> tuple[TextSearchResult, TextCounts]:
+    async def work(session: ServiceSession) -> tuple[FoundImages, TextCounts]:
         key = await session.database(database)
-        found = await session.services.text_search.find(key, " ".join(words), limit=top)
+        found = await session.services.find.find([key], " ".join(words), limit=top)
         return found, await session.services.text_reading.counts()
 
     result, counts = context_of(ctx).run_with_services(work)
     if as_json:
         show_json(_document(result))
         return
+    name = result.databases[0].key.name
     if result.matches:
         rows = [
-            (f"{one.agreement.agreeing}/{one.agreement.words}", one.record.entity, clean(" · ".join(one.lines)))
+            (f"{one.agreeing}/{one.words}", one.record.entity, clean(" · ".join(part.text for part in one.passages)))
             for one in result.matches
         ]
-        show_table(("Words", "Id", "Text"), rows, right=("Words",))
+        show_table(("Words", "Id", "Found in"), rows, right=("Words",))
     else:
-        print_line(f"No picture in “{result.database.key.name}” has these words.")
+        print_line(f"No picture in “{name}” has these words.")
     if counts.waiting:
         print_remark(f"The text of {counted(counts.waiting, 'picture')} isn't read yet.", "yellow")
 
 
-def _document(result: TextSearchResult) -> dict[str, object]:
+def _document(result: FoundImages) -> dict[str, object]:
     return {
-        "database": result.database.key.name,
+        "database": result.databases[0].key.name,
         "matches": [
             {
-                "words": {"agreeing": one.agreement.agreeing, "of": one.agreement.words},
-                "lines": list(one.lines),
+                "words": {"agreeing": one.agreeing, "of": one.words},
+                "lines": [part.text for part in one.passages if part.source == "picture"],
+                "found_in": [{"source": part.source, "text": part.text} for part in one.passages],
                 **document(one.record),
             }
             for one in result.matches

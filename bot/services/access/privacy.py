@@ -8,8 +8,9 @@ from typing import Protocol
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.channels import Audience, ChannelKind, VisibleOrigins
-from bot.domain.identifiers import DatabaseKey, DataId
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.services.access.channel_access import AccessCheck, ChannelAccess, ChannelDirectory
+from bot.services.search.all_databases import merged
 from bot.services.search.grouping import ranked
 from bot.services.search.search import MAX_HIDDEN, SearchResult
 
@@ -34,6 +35,10 @@ class OriginCatalogue(Protocol):
         """Return up to ``limit`` images of a database that have no visible origin."""
         ...
 
+    async def of_entity(self, key: DatabaseKey, entity: EntityId, *, or_given: bool = False) -> tuple[ImageRecord, ...]:
+        """Return the images of an entity, oldest first, and with ``or_given`` those once given it."""
+        ...
+
 
 class PrivacyService:
     """Filters images and counts for an audience. An image whose visibility is unknown is hidden.
@@ -55,8 +60,16 @@ class PrivacyService:
         A record of None stands for an image that the catalogue doesn't have. It is never visible.
         """
         known = [record for record in records if record and record.database.workspace == audience.workspace]
-        access = await self._check(audience, channels).access(_kinds_of(known))
-        return _seen(known, access)
+        check = self._check(audience, channels)
+        seen = _seen(known, await check.access(_kinds_of(known)))
+        respelled = [record for record in known if _is_respelled(record, seen.get(record.data_id))]
+        for record in respelled:
+            # The database's spelling counts for readers who see an image that is written so.
+            others = await self._catalogue.of_entity(record.database, record.entity, or_given=True)
+            visible = _seen(others, await check.access(_kinds_of(others)))
+            if any(other.entity == record.entity for other in visible.values()):
+                seen[record.data_id] = replace(seen[record.data_id], entity=record.entity)
+        return seen
 
     async def hidden(self, key: DatabaseKey, audience: Audience, channels: ChannelDirectory) -> frozenset[DataId]:
         """Return images of a database that are hidden from the audience: all of them, or none if there are too many.
@@ -92,9 +105,22 @@ class PrivacyService:
         and ``weaker`` counts only weaker matches that the catalogue shows to be visible.
         """
         # The results of one message are nearly always about one database.
-        databases = dict.fromkeys(result.database for result in results)
+        databases = dict.fromkeys(result.database for result in results if not result.parts)
         known = {database: await self.known_size(database, audience, channels) for database in databases}
-        return tuple([await self._filtered(result, known[result.database], audience, channels) for result in results])
+        return tuple(
+            [
+                await self._filtered_parts(result, audience, channels)
+                if result.parts
+                else await self._filtered(result, known[result.database], audience, channels)
+                for result in results
+            ]
+        )
+
+    async def _filtered_parts(
+        self, result: SearchResult, audience: Audience, channels: ChannelDirectory
+    ) -> SearchResult:
+        """Return the result of several databases with only what each of them may show."""
+        return merged(await self.for_audience(result.parts, audience, channels), result.missing)
 
     async def _filtered(
         self, result: SearchResult, database: DatabaseInfo, audience: Audience, channels: ChannelDirectory
@@ -156,6 +182,11 @@ def _kinds_of(records: Iterable[ImageRecord]) -> dict[str, ChannelKind]:
             channel, kind = (origin.slack.channel, origin.slack.kind) if origin.slack else ("", ChannelKind.PUBLIC)
             kinds[channel] = _strictest(kinds.get(channel, kind), kind)
     return kinds
+
+
+def _is_respelled(record: ImageRecord, seen: ImageRecord | None) -> bool:
+    """Return whether an image is seen under its id in another spelling than the database's."""
+    return seen is not None and seen.entity != record.entity and seen.entity.is_same(record.entity)
 
 
 def _strictest(*kinds: ChannelKind) -> ChannelKind:

@@ -164,7 +164,9 @@ class AddService:
             # rolled back they are removed again, and after a crash the sweep finds them.
             await self._storage.pictures.put_all({digest: image.jpeg for digest, image in new.items()})
             records = {
-                id(image): await self._add_image(key, replace(image, entity=spelled[image.entity.key]))
+                id(image): await self._add_image(
+                    key, replace(image, entity=spelled[image.entity.key], written=image.entity)
+                )
                 for image in images
                 if new.get(image.picture.digest) is image
             }

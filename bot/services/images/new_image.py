@@ -34,6 +34,8 @@ class NewImage:
     """The origins that the image had when it was exported. If there are any, the import is an origin at each place."""
     named_automatically: bool = False
     """Whether the id was made from the file's name."""
+    written: EntityId | None = None
+    """The id as it was typed, if the database writes it otherwise. The spelling may be that of a hidden image."""
 
     def origins_at(self, moment: datetime) -> tuple[Origin, ...]:
         """Return the origins that this add brings, oldest first."""
@@ -45,7 +47,7 @@ class NewImage:
             self.note,
             self.source_name,
             self.origin,
-            self.entity,
+            self.entity if self.written is None or not self.entity.is_same(self.written) else self.written,
             named_automatically=named,
         )
         oldest_first = sorted(self.exported, key=lambda origin: origin.added_at)

@@ -49,6 +49,8 @@ class RankedMatch:
         record: The best image's record, or None for an image that isn't in the catalogue (any more).
         others: The entity's further images with at least the minimum score, best first, each with its own score.
         credit: What the agreement of several images added to the best image's score.
+        link: The link of the entity, if its database has links.
+        database: The name of its database, if several were searched.
     """
 
     rank: int
@@ -56,6 +58,8 @@ class RankedMatch:
     record: ImageRecord | None
     others: tuple[FoundImage, ...] = ()
     credit: float = 0.0
+    link: str = ""
+    database: str = ""
 
     @property
     def note(self) -> Note:

@@ -13,6 +13,7 @@ from bot.domain.matches import Verdict
 from bot.domain.pictures import Picture
 from bot.images.memory import FairBudget
 from bot.services.databases import find_database
+from bot.services.search.all_databases import search_all
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, Readers, SearchResult, SearchService
 from bot.services.text.query_texts import PendingText
 from bot.storage.ports.catalogue import Catalogue
@@ -90,6 +91,26 @@ async def no_unique_database(catalogue: Catalogue, workspace: WorkspaceId) -> No
     return SeveralDatabases(databases) if databases else NoDatabase()
 
 
+@dataclass(frozen=True, slots=True)
+class SearchScope:
+    """Where and how pictures are looked up.
+
+    Attributes:
+        keys: The databases.
+        is_several: Whether the results of the databases are merged, even if there is only one.
+        with_text: Whether the text of the picture takes part, as on an earlier page. None: if it is known.
+    """
+
+    keys: tuple[DatabaseKey, ...]
+    is_several: bool = False
+    with_text: bool | None = None
+
+    @classmethod
+    def of(cls, scope: SearchScope | DatabaseKey) -> SearchScope:
+        """Return a scope, or that of a single database."""
+        return cls((scope,)) if isinstance(scope, DatabaseKey) else scope
+
+
 class LookupService:
     """Searches with several pictures and bounded concurrency."""
 
@@ -118,7 +139,7 @@ class LookupService:
 
     async def look_up(
         self,
-        key: DatabaseKey,
+        scope: SearchScope | DatabaseKey,
         pictures: Sequence[tuple[str, ReadPicture]],
         *,
         limit: int = DEFAULT_LIMIT,
@@ -129,13 +150,17 @@ class LookupService:
 
         A picture that can't be read gets a problem in its answer and doesn't affect the others. Raises BackendError.
         """
+        scope = SearchScope.of(scope)
 
         async def one(name: str, read: ReadPicture) -> LookupResult:
             try:
                 async with self._slots.reserve(1):
                     picture = await read()
-                    found = await self._search.search(key, picture, limit=limit, minimum=minimum, readers=readers)
-                    pending = await self._request_text(key, picture)
+                    if scope.with_text and (text := await self._pending_text(scope, picture)):
+                        await text.wait()
+                    found = await self._search_in(scope, picture, limit, minimum, readers)
+                    is_open = scope.with_text is None
+                    pending = await self._pending_text(scope, picture) if is_open else None
                     return LookupResult(name, found, pending=pending, is_preview=picture.is_preview)
             except UserError as error:
                 return LookupResult(name, problem=str(error))
@@ -153,7 +178,7 @@ class LookupService:
 
     async def refine(
         self,
-        key: DatabaseKey,
+        scope: SearchScope | DatabaseKey,
         results: Sequence[LookupResult],
         *,
         limit: int = DEFAULT_LIMIT,
@@ -164,18 +189,36 @@ class LookupService:
 
         The arguments are those of ``look_up``. Raises BackendError and UserError.
         """
-        refined = [await self._refine(key, result, limit, minimum, readers) for result in results]
+        scope = SearchScope.of(scope)
+        refined = [await self._refine(scope, result, limit, minimum, readers) for result in results]
         changed = any(_shown(new) != _shown(old) for new, old in zip(refined, results, strict=True))
         return tuple(refined) if changed else None
 
     async def _refine(
-        self, key: DatabaseKey, result: LookupResult, limit: int, minimum: float, readers: Readers | None
+        self, scope: SearchScope, result: LookupResult, limit: int, minimum: float, readers: Readers | None
     ) -> LookupResult:
         if result.pending is None or not (await result.pending.wait()).lines:
             return result
-        picture = result.pending.picture
-        found = await self._search.search(key, picture, limit=limit, minimum=minimum, readers=readers)
+        found = await self._search_in(scope, result.pending.picture, limit, minimum, readers)
         return LookupResult(result.name, found, is_preview=result.is_preview)
+
+    async def _search_in(
+        self, scope: SearchScope, picture: Picture, limit: int, minimum: float, readers: Readers | None
+    ) -> SearchResult:
+        async def one(key: DatabaseKey) -> SearchResult:
+            uses_text = scope.with_text is not False
+            return await self._search.search(
+                key, picture, limit=limit, minimum=minimum, readers=readers, with_text=uses_text
+            )
+
+        return await (search_all(scope.keys, one) if scope.is_several else one(scope.keys[0]))
+
+    async def _pending_text(self, scope: SearchScope, picture: Picture) -> PendingText | None:
+        """Return the text of a picture that is being read, if it could change anything in one of the databases."""
+        for key in scope.keys:
+            if pending := await self._request_text(key, picture):
+                return pending
+        return None
 
 
 def _shown(result: LookupResult) -> list[tuple[DataId, Verdict, float]]:

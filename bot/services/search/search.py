@@ -11,8 +11,9 @@ from typing import Protocol
 
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
+from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import BackendError, InvalidInput, UserError
-from bot.domain.identifiers import DatabaseKey, DataId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId
 from bot.domain.matches import MAX_RESULTS, SIMILAR_SCORE, Caveat, Match, Matches, validate_limit
 from bot.domain.pictures import Picture
 from bot.domain.texts import PictureText
@@ -59,6 +60,10 @@ class Readers(Protocol):
         """Return images of a database that they may not see. It may be incomplete."""
         ...
 
+    async def visible(self, key: DatabaseKey) -> VisibleOrigins:
+        """Return which origins of a database they may see, by stored kinds where a channel was public."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
@@ -76,6 +81,9 @@ class SearchResult:
         caveats: Why the result may be incomplete.
         cause: The error that made it incomplete, if there was one.
         hides_images: Whether the database has images that the readers may neither see nor know of.
+        with_text: Whether the text of the picture took part in the order.
+        parts: The results of each database, if several were searched.
+        missing: Databases whose search failed, while others answered.
     """
 
     database: DatabaseInfo
@@ -88,6 +96,9 @@ class SearchResult:
     caveats: frozenset[Caveat] = frozenset()
     cause: BackendError | None = None
     hides_images: bool = False
+    with_text: bool = False
+    parts: tuple[SearchResult, ...] = ()
+    missing: tuple[DatabaseName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +184,11 @@ class SearchService:
         minimum: float = DEFAULT_MINIMUM,
         readers: Readers | None = None,
         by_entity: bool = True,
+        with_text: bool = True,
     ) -> SearchResult:
         """Return the best matches with a score of at least ``minimum``, up to ``limit``.
+
+        The text of the picture takes part if it is known, but not without ``with_text``.
 
         A match is an entity with its best image and its further ones, or with ``by_entity=False`` a single image.
         With ``readers``, only visible images count: the search goes on below hidden ones.
@@ -184,7 +198,7 @@ class SearchService:
         validate_minimum(minimum)
         outcome, started = "failed", time.perf_counter()
         try:
-            query = await self._query(key, picture, limit, minimum, by_entity=by_entity)
+            query = await self._query(key, picture, limit, minimum, by_entity=by_entity, with_text=with_text)
             result = await _with_remark(picture, await self._result(query, started, readers))
         except UserError:
             outcome = "refused"
@@ -196,10 +210,10 @@ class SearchService:
             self._metrics.searched(outcome, time.perf_counter() - started)
 
     async def _query(
-        self, key: DatabaseKey, picture: Picture, limit: int, minimum: float, *, by_entity: bool
+        self, key: DatabaseKey, picture: Picture, limit: int, minimum: float, *, by_entity: bool, with_text: bool
     ) -> _Query:
         info = await find_database(self._catalogue, key)
-        text = await self._texts.text_of(key, picture)
+        text = await self._texts.text_of(key, picture) if with_text else None
         deep = FEWEST_IMAGES if by_entity else 0 if text is None else DEPTH
         images = max(limit, min(deep, self._most))
         return _Query(info, picture, limit, minimum, images, by_entity, text)
@@ -215,7 +229,7 @@ class SearchService:
             query = replace(query, images=min(query.images * DEEPER, self._most))
             found = await self._found(query, readers)
         if query.text is not None:
-            found = replace(found, matches=await self._by_text(query.info.key, query.text, found))
+            found = replace(found, matches=await self._by_text(query.info.key, query.text, found, readers))
         minimum, images = query.minimum, found.images()
         grouped = group_by_entity(images, minimum, found.visible) if query.by_entity else each_image(images, minimum)
         weaker, caveats = grouped.weaker, found.answer.matches.caveats
@@ -230,13 +244,17 @@ class SearchService:
             # Matches that were crowded out score lower than any weaker match here, so no shown match is missing.
             caveats=caveats - ({Caveat.SETTLING, Caveat.CROWDED_OUT} if weaker else {Caveat.SETTLING}),
             cause=found.answer.matches.cause,
+            with_text=query.text is not None,
         )
 
-    async def _by_text(self, key: DatabaseKey, text: PictureText, found: _Found) -> list[Match]:
+    async def _by_text(
+        self, key: DatabaseKey, text: PictureText, found: _Found, readers: Readers | None
+    ) -> list[Match]:
         """Return the matches in the order that their texts suggest. The text of no hidden image lifts it or another."""
         visible = [match for match in found.matches if match.data_id in found.visible]
         others = [match for match in found.matches if match.data_id not in found.visible]
-        ranked = await self._texts.rank(key, text, visible)
+        # Words that only hidden images have are as rare as if there were none.
+        ranked = await self._texts.rank(key, text, visible, None if readers is None else await readers.visible(key))
         return sorted([*ranked, *others], key=lambda match: -match.score)
 
     def _needs_more(self, query: _Query, found: _Found) -> bool:

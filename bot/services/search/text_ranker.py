@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cachetools import TTLCache
 
+from bot.domain.channels import VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.matches import Match
 from bot.domain.pictures import Picture
@@ -23,7 +24,7 @@ SAMPLE = 1000
 """Newest texts of a database from which the rarity of trigrams is counted."""
 
 RARITIES, RARITY_S = 50, 600.0
-"""Databases of which the rarities are remembered, and for how long, in seconds."""
+"""Databases and readers for which rarities are remembered, and for how long, in seconds."""
 
 HAVE_TEXTS_S = 30.0
 """How long it is remembered whether a database has texts at all, in seconds."""
@@ -36,8 +37,13 @@ class TextRanker(Protocol):
         """Return the query's text if it is known and not empty. It is not read for that."""
         ...
 
-    async def rank(self, key: DatabaseKey, text: PictureText, matches: Sequence[Match]) -> Sequence[Match]:
-        """Return the matches in the order that their texts suggest, with new scores and verdicts."""
+    async def rank(
+        self, key: DatabaseKey, text: PictureText, matches: Sequence[Match], visible: VisibleOrigins | None = None
+    ) -> Sequence[Match]:
+        """Return the matches in the order that their texts suggest, with new scores and verdicts.
+
+        With ``visible``, the rarity of words is counted from images with such an origin.
+        """
         ...
 
 
@@ -48,8 +54,13 @@ class NullTextRanker:
         """Return None."""
         return None
 
-    async def rank(self, key: DatabaseKey, text: PictureText, matches: Sequence[Match]) -> Sequence[Match]:  # noqa: ARG002 - the port's
-        """Return the matches as they are."""
+    async def rank(  # noqa: D102 - see the port
+        self,
+        key: DatabaseKey,  # noqa: ARG002 - the port's
+        text: PictureText,  # noqa: ARG002
+        matches: Sequence[Match],
+        visible: VisibleOrigins | None = None,  # noqa: ARG002
+    ) -> Sequence[Match]:
         return matches
 
 
@@ -60,7 +71,7 @@ class StoredTextRanker:
         self._texts = texts
         self._queries = queries
         self._have_texts: TTLCache[DatabaseKey, bool] = TTLCache(RARITIES, HAVE_TEXTS_S)
-        self._rarities: TTLCache[DatabaseKey, Rarity] = TTLCache(RARITIES, RARITY_S)
+        self._rarities: TTLCache[tuple[DatabaseKey, VisibleOrigins | None], Rarity] = TTLCache(RARITIES, RARITY_S)
 
     async def text_of(self, key: DatabaseKey, picture: Picture) -> PictureText | None:
         """Return the query's text if it was read lately, or for an image of the database."""
@@ -81,15 +92,17 @@ class StoredTextRanker:
             found = self._have_texts[key] = bool(await self._texts.sample(key, 1))
         return found
 
-    async def rank(self, key: DatabaseKey, text: PictureText, matches: Sequence[Match]) -> Sequence[Match]:
+    async def rank(
+        self, key: DatabaseKey, text: PictureText, matches: Sequence[Match], visible: VisibleOrigins | None = None
+    ) -> Sequence[Match]:
         """Return the matches in the order that their texts suggest, with new scores and verdicts."""
         stored = await self._texts.of(key, [match.data_id for match in matches])
         if not any(one.lines for one in stored.values()):
             return matches
-        rarity = self._rarities.get(key)
+        rarity = self._rarities.get((key, visible))
         if rarity is None:
-            sample = await self._texts.sample(key, SAMPLE)
-            rarity = self._rarities[key] = await asyncio.to_thread(_rarity, sample)
+            sample = await self._texts.sample(key, SAMPLE, visible)
+            rarity = self._rarities[key, visible] = await asyncio.to_thread(_rarity, sample)
         return await asyncio.to_thread(_rank, text, matches, stored, rarity)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
@@ -261,10 +262,16 @@ class SqlCatalogue:
 
     async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:
         """Set whether searchers are told that images which they may not see matched."""
+        await self._set(key, {"hints_at_hidden": hints_at_hidden})
 
+    async def set_link(self, key: DatabaseKey, template: str) -> None:
+        """Set the template of the link for each id; empty for none."""
+        await self._set(key, {"link": template})
+
+    async def _set(self, key: DatabaseKey, values: Mapping[str, Any]) -> None:
         def work(connection: Connection) -> None:
             wanted = databases.c.id == database_id_of(connection, key)
-            connection.execute(update(databases).where(wanted).values(hints_at_hidden=hints_at_hidden))
+            connection.execute(update(databases).where(wanted).values(values))
 
         await self._database.write(work)
 

@@ -38,6 +38,7 @@ from bot.storage.catalogue.origins import (
     rename_origins,
 )
 from bot.storage.catalogue.rows import bump_revision, columns_of, database_id_of, lock_in_back_ends
+from bot.storage.catalogue.texts.origin_words import index_images, index_new_image
 from bot.storage.catalogue.visibility import record_channels
 from bot.storage.removals.rows import queue_pictures, queue_unused_uploads
 from bot.storage.sql.dialect import in_batches
@@ -75,6 +76,7 @@ def add_image(connection: Connection, record: ImageRecord) -> None:
     inserted = connection.execute(_NEW_IMAGE, {"database_id": database_id, **values, **spelling})
     assert inserted.inserted_primary_key is not None
     insert_origins(connection, inserted.inserted_primary_key[0], record.origins)
+    index_new_image(connection, inserted.inserted_primary_key[0])
     record_channels(connection, database_id, record.origins)
 
 
@@ -93,6 +95,7 @@ def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Or
     known = [one for one in read_origins(connection, [row.id])[row.id] if origin.is_same_place(one)]
     if not known:
         insert_origins(connection, row.id, [origin])
+        index_images(connection, [row.id])
         record_channels(connection, database_id, [origin])
     elif origin.is_operators and not any(one.is_operators for one in known):
         mark_imported(connection, row.id, origin)
@@ -127,6 +130,7 @@ def _keep_entity(connection: Connection, image: Row[Any], removed: Sequence[Orig
     was_public = any(one.gave(entity) and (not one.slack or one.slack.kind is ChannelKind.PUBLIC) for one in removed)
     if was_public and not any(one.gave(entity) for one in left):
         give_entity(connection, image.id, entity, automatic=image.named_automatically)
+        index_images(connection, [image.id])
 
 
 def remove_images(
@@ -184,6 +188,7 @@ def rename_images(connection: Connection, records: Sequence[ImageRecord], entity
         rename_origins(connection, [row.id for row in given], entity)
         for some in in_batches(list(renamed.values())):
             connection.execute(update(images).where(images.c.id.in_(some)).values(values))
+        index_images(connection, sorted({row.image_id for row in (*given, *others)}))
         changed.update(row.data_id for row in given)
     return len(changed)
 
@@ -197,6 +202,7 @@ def set_note(connection: Connection, records: Sequence[ImageRecord], note: Note)
         changed.update(row.data_id for row in chosen)
         for ids in in_batches([row.id for row in chosen]):
             connection.execute(update(image_origins).where(image_origins.c.id.in_(ids)).values(note=str(note)))
+        index_images(connection, sorted({row.image_id for row in chosen}))
     return len(changed)
 
 

@@ -136,7 +136,7 @@ def mark_imported(connection: Connection, image_id: int, origin: Origin) -> None
 def imported_from_slack(database_id: int) -> Select[Any]:
     """Return a query for the operator's origins in a database that still have what came from Slack."""
     slack = [func.coalesce(column, "") != "" for column in (_columns.slack_file, _columns.slack_channel)]
-    query = select(_columns.id, _columns.slack_file, _columns.slack_kind).join(images)
+    query = select(_columns.id, _columns.image_id, _columns.slack_file, _columns.slack_kind).join(images)
     return query.where(images.c.database_id == database_id, _IS_OPERATORS, or_(_columns.author != "", *slack))
 
 

@@ -16,6 +16,7 @@ from bot.domain.errors import DatabaseExists
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.catalogue.origins import imported_from_slack
 from bot.storage.catalogue.rows import bump_revision, database_id_of, lock_in_back_ends
+from bot.storage.catalogue.texts.origin_words import index_images
 from bot.storage.catalogue.visibility import record_channels
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import (
@@ -62,6 +63,7 @@ def forget_slack(connection: Connection, key: DatabaseKey, limit: int) -> int:
             connection.execute(update(image_origins).where(image_origins.c.id.in_(some)).values(values))
         slack = None if kind is None else SlackOrigin("", "", "", kind=kind)
         record_channels(connection, database_id, [Origin(OriginSource.IMPORT, datetime.now(UTC), slack=slack)])
+    index_images(connection, sorted({row.image_id for row in rows}))
     return len(rows)
 
 

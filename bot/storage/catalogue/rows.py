@@ -98,7 +98,7 @@ def database_infos(connection: Connection, wanted: ColumnElement[bool]) -> Itera
     # Sorted here, because the order of texts in SQL depends on the database's collation.
     for row in sorted(rows, key=lambda row: str(row.name)):
         key = DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name))
-        yield DatabaseInfo(key, row.size, row.created_at, row.created_by, row.revision, row.hints_at_hidden)
+        yield DatabaseInfo(key, row.size, row.created_at, row.created_by, row.revision, row.hints_at_hidden, row.link)
 
 
 def find_entities(

@@ -54,7 +54,7 @@ def read_channels(connection: Connection, database_id: int) -> tuple[tuple[str, 
 
 def count_hidden(connection: Connection, database_id: int, visible: VisibleOrigins) -> int:
     """Return how many images of a database have no visible origin."""
-    closed = _closed_channels(connection, database_id, visible)
+    closed = closed_channels(connection, database_id, visible)
     if not closed:
         return 0
     query = _hidden_images(database_id, closed, visible).subquery()
@@ -63,7 +63,7 @@ def count_hidden(connection: Connection, database_id: int, visible: VisibleOrigi
 
 def hidden_data_ids(connection: Connection, database_id: int, visible: VisibleOrigins, limit: int) -> frozenset[str]:
     """Return the data ids of up to ``limit`` images of a database that have no visible origin."""
-    closed = _closed_channels(connection, database_id, visible)
+    closed = closed_channels(connection, database_id, visible)
     if not closed:
         return frozenset()
     query = _hidden_images(database_id, closed, visible).limit(limit)
@@ -72,23 +72,23 @@ def hidden_data_ids(connection: Connection, database_id: int, visible: VisibleOr
 
 def has_visible_origin(connection: Connection, database_id: int, visible: VisibleOrigins) -> list[ColumnElement[bool]]:
     """Return the conditions on images that readers may see; none if they may see all."""
-    if not _closed_channels(connection, database_id, visible):
+    if not closed_channels(connection, database_id, visible):
         return []
-    return [exists().where(_origins.image_id == images.c.id, _is_visible(visible))]
+    return [exists().where(_origins.image_id == images.c.id, is_visible(visible))]
 
 
 def has_prefix_seen(prefix: str, visible: VisibleOrigins) -> ColumnElement[bool]:
     """Return the condition on images that those who see these origins see under an id with the prefix."""
     key = entity_key(prefix)
     given = func.coalesce(_origins.entity_key, images.c.entity_key)
-    seen = exists().where(_origins.image_id == images.c.id, _is_visible(visible))
+    seen = exists().where(_origins.image_id == images.c.id, is_visible(visible))
     keeps_id = seen.where(given == images.c.entity_key)
     return or_(
         and_(keeps_id, *has_prefix(images.c.entity_key, key)), and_(~keeps_id, seen.where(*has_prefix(given, key)))
     )
 
 
-def _closed_channels(connection: Connection, database_id: int, visible: VisibleOrigins) -> list[str]:
+def closed_channels(connection: Connection, database_id: int, visible: VisibleOrigins) -> list[str]:
     """Return the conversations of a database that readers may not see; an empty id stands for none."""
     closed = [
         channel
@@ -105,7 +105,7 @@ def _hidden_images(database_id: int, closed: list[str], visible: VisibleOrigins)
         select(images.c.data_id)
         .where(images.c.database_id == database_id)
         .where(exists().where(_origins.image_id == images.c.id, _is_in(closed)))
-        .where(~exists().where(seen.c.image_id == images.c.id, _is_visible(visible, seen.c)))
+        .where(~exists().where(seen.c.image_id == images.c.id, is_visible(visible, seen.c)))
     )
 
 
@@ -119,7 +119,8 @@ def _is_without_channel(origins: Any) -> ColumnElement[bool]:
     return or_(column.is_(None), column == "")
 
 
-def _is_visible(visible: VisibleOrigins, origins: Any = _origins) -> ColumnElement[bool]:
+def is_visible(visible: VisibleOrigins, origins: Any = _origins) -> ColumnElement[bool]:
+    """Return the condition on origins that readers may see."""
     column, kind, author = origins.slack_channel, origins.slack_kind, origins.author
     file = origins.slack_file
     without_channel = _is_without_channel(origins)

@@ -178,6 +178,10 @@ class Catalogue(Protocol):
         """Set whether searchers are told that images which they may not see matched."""
         ...
 
+    async def set_link(self, key: DatabaseKey, template: str) -> None:
+        """Set the template of the link for each id; empty for none."""
+        ...
+
     async def with_digest(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
         """Return the image with exactly these pixels."""
         ...

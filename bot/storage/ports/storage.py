@@ -11,6 +11,7 @@ from bot.storage.ports.pictures import PictureStore
 from bot.storage.ports.removals import DeletedDatabases, PendingRemovals
 from bot.storage.ports.slack import ChannelBindings, Thumbnails
 from bot.storage.ports.texts import PictureTexts
+from bot.storage.ports.words import ImageWords
 
 
 class Keyring(Protocol):
@@ -45,6 +46,11 @@ class Storage(Protocol):
     @property
     def texts(self) -> PictureTexts:
         """The texts of stored pictures."""
+        ...
+
+    @property
+    def words(self) -> ImageWords:
+        """The words by which images are found."""
         ...
 
     @property

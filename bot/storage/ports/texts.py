@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.channels import VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.texts import PictureText, TextCounts
 
@@ -50,14 +51,12 @@ class PictureTexts(Protocol):
         """Return the text of a picture if the database has it and it was read. Raises UnknownDatabase."""
         ...
 
-    async def sample(self, key: DatabaseKey, limit: int) -> Sequence[PictureText]:
-        """Return the texts of up to ``limit`` images, newest first, without empty ones. Raises UnknownDatabase."""
-        ...
+    async def sample(
+        self, key: DatabaseKey, limit: int, visible: VisibleOrigins | None = None
+    ) -> Sequence[PictureText]:
+        """Return the texts of up to ``limit`` images, newest first, without empty ones.
 
-    async def find(self, key: DatabaseKey, words: Sequence[str], limit: int) -> Mapping[DataId, frozenset[str]]:
-        """Return images that have some of the folded words, with those that they have; those with most words first.
-
-        A word is found at the beginning of another one, and inside it if it begins none. Raises UnknownDatabase.
+        With ``visible``, only of images that have such an origin. Raises UnknownDatabase.
         """
         ...
 

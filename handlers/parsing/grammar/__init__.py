@@ -10,8 +10,10 @@ from handlers.parsing.grammar.commands import (
     DeleteDatabase,
     DeleteEntity,
     ExportCommand,
+    FindCommand,
     HelpCommand,
     ImageReference,
+    LinkDatabase,
     ListDatabases,
     ListImages,
     OpenForm,
@@ -27,10 +29,12 @@ from handlers.parsing.grammar.mentions import Modifiers, mention_command, modifi
 from handlers.parsing.grammar.parser import VERBS, is_command, is_prose, is_question, parse
 from handlers.parsing.grammar.tokens import MODIFIERS, quoted, unescape
 from handlers.parsing.grammar.values import MAX_TOP
+from handlers.parsing.grammar.workspace_verbs import NO_LINK
 
 __all__ = [
     "MAX_TOP",
     "MODIFIERS",
+    "NO_LINK",
     "VERBS",
     "AddCommand",
     "Caption",
@@ -39,8 +43,10 @@ __all__ = [
     "DeleteDatabase",
     "DeleteEntity",
     "ExportCommand",
+    "FindCommand",
     "HelpCommand",
     "ImageReference",
+    "LinkDatabase",
     "ListDatabases",
     "ListImages",
     "Modifiers",

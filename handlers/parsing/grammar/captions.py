@@ -93,7 +93,7 @@ def _label(found: re.Match[str]) -> str:
 
 _FIELDS = {"in": "database", "top": "limit", "min": "minimum", "id": "entity", "note": "note"}
 _VALUES: Mapping[str, Callable[[str], object]] = {
-    "in": values.database,
+    "in": values.database_or_all,
     "top": values.top,
     "min": values.minimum,
     "id": values.entity,

@@ -9,6 +9,9 @@ from bot.domain.identifiers import DatabaseName, EntityId, Note
 from bot.domain.pages import Order
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
 
+FOUND_PER_PAGE = 8
+"""Images on a page of what was found by words."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
@@ -31,6 +34,15 @@ class SearchCommand:
     database: DatabaseName | None = None
     limit: int = DEFAULT_LIMIT
     minimum: float = DEFAULT_MINIMUM
+
+
+@dataclass(frozen=True, slots=True)
+class FindCommand:
+    """Find images by words."""
+
+    words: str
+    database: DatabaseName | None = None
+    limit: int = FOUND_PER_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,14 @@ class DeleteDatabase:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkDatabase:
+    """Set the link for each id of a database; without a ``template``, show it. ``off`` removes it."""
+
+    name: DatabaseName
+    template: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WatchCommand:
     """Set the channel's mode, database and minimum score. None keeps the current value."""
 
@@ -131,6 +151,7 @@ class HelpCommand:
 Command = (
     OpenForm
     | SearchCommand
+    | FindCommand
     | AddCommand
     | ListImages
     | DeleteEntity
@@ -140,6 +161,7 @@ Command = (
     | ListDatabases
     | CreateDatabase
     | DeleteDatabase
+    | LinkDatabase
     | WatchCommand
     | UnwatchCommand
     | StatusCommand

@@ -34,6 +34,7 @@ class VerbUsage:
 
 USAGES = {
     "search": VerbUsage(("in", "top", "min"), ("in", "top", "min")),
+    "find": VerbUsage(("in", "top"), ("in", "top")),
     "add": VerbUsage(("in", "id", "note"), ("id", "note")),
     "list": VerbUsage(("in", "prefix", "order"), ("prefix", "order")),
     "delete": VerbUsage(("in", "id")),
@@ -43,6 +44,7 @@ USAGES = {
     "db": VerbUsage(),
     "db create": VerbUsage(),
     "db delete": VerbUsage(),
+    "db link": VerbUsage(),
     "watch": VerbUsage(("in", "min"), ("min",)),
     "unwatch": VerbUsage(),
     "status": VerbUsage(),

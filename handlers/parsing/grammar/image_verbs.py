@@ -1,19 +1,23 @@
-"""Parse the arguments of commands about images: search, add, list, delete, rename and note."""
+"""Parse the arguments of commands about images: search, find, add, list, delete, rename and note."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.blocks.wording import commands as wording
 from bot.domain.errors import InvalidInput
+from bot.domain.find_words import terms_of
 from bot.domain.identifiers import Note
 from bot.domain.pages import Order
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
 from handlers.parsing.grammar import values
 from handlers.parsing.grammar.arguments import ParsedCommand, is_word, modifiers_by_name, refuse_extra, unknown_word
 from handlers.parsing.grammar.commands import (
+    FOUND_PER_PAGE,
     AddCommand,
     DeleteEntity,
+    FindCommand,
     ImageReference,
     ListImages,
     RenameEntity,
@@ -22,7 +26,7 @@ from handlers.parsing.grammar.commands import (
 )
 from handlers.parsing.grammar.edits import split_note, split_operands
 from handlers.parsing.grammar.forms import closest, looks_like_url, usage_of
-from handlers.parsing.grammar.tokens import quote_back
+from handlers.parsing.grammar.tokens import MODIFIERS, Token, quote_back
 
 
 def parse_search(parsed: ParsedCommand) -> SearchCommand:
@@ -30,10 +34,42 @@ def parse_search(parsed: ParsedCommand) -> SearchCommand:
     given = modifiers_by_name("search", parsed)
     return SearchCommand(
         _source("search", parsed),
-        values.database(given["in"]) if "in" in given else None,
+        values.database_or_all(given["in"]) if "in" in given else None,
         values.top(given["top"]) if "top" in given else DEFAULT_LIMIT,
         values.minimum(given["min"]) if "min" in given else DEFAULT_MINIMUM,
     )
+
+
+def parse_find(parsed: ParsedCommand) -> FindCommand | SearchCommand:
+    """Parse the arguments of ``find``. Raises InvalidInput."""
+    if parsed.addresses and not parsed.words:
+        # Until images could be found by words, this was another name of “search”.
+        return parse_search(parsed)
+    given = modifiers_by_name("find", replace(parsed, modifiers=tuple(_modifiers(parsed))))
+    words = [_sought(token) for token in parsed.tokens if _is_sought(token)]
+    if not words:
+        raise InvalidInput(wording.which_words(usage_of("find")))
+    terms_of(" ".join(words))
+    return FindCommand(
+        " ".join(words),
+        values.database_or_all(given["in"]) if "in" in given else None,
+        values.top(given["top"]) if "top" in given else FOUND_PER_PAGE,
+    )
+
+
+def _is_sought(token: Token) -> bool:
+    """Return whether a token of ``find`` is a word: plain, in quotes, or what only looks like a modifier."""
+    return token.is_operand or token.name not in MODIFIERS
+
+
+def _sought(token: Token) -> str:
+    if token.is_quoted_word:
+        return token.written
+    return f"{token.name} {token.text}" if token.name else token.text
+
+
+def _modifiers(parsed: ParsedCommand) -> Iterator[tuple[str, str]]:
+    return ((token.name, values.as_written(token)) for token in parsed.tokens if not _is_sought(token))
 
 
 def parse_add(parsed: ParsedCommand) -> AddCommand:

@@ -42,7 +42,7 @@ def modifiers_of(text: str) -> Modifiers:
             raise values.refused_entity(token, shown) or InvalidInput(UNCLOSED_QUOTE)
         given.setdefault(token.name, values.as_written(token))
     return Modifiers(
-        values.database(given["in"]) if "in" in given else None,
+        values.database_or_all(given["in"]) if "in" in given else None,
         values.top(given["top"]) if "top" in given else None,
         values.minimum(given["min"]) if "min" in given else None,
         values.new_entity(given["id"]) if "id" in given else None,

@@ -13,6 +13,7 @@ from handlers.parsing.grammar.forms import closest, looks_like_url
 from handlers.parsing.grammar.image_verbs import (
     parse_add,
     parse_delete,
+    parse_find,
     parse_list,
     parse_note,
     parse_rename,
@@ -32,7 +33,6 @@ _COMMAND = Token("/vsearch")
 """First token if somebody copied a whole command from the help text."""
 
 _VERB_SYNONYMS = {
-    "find": "search",
     "remove": "delete",
     "database": "db",
     "databases": "db",
@@ -146,6 +146,7 @@ def _unknown_verb(word: str) -> InvalidInput:
 _VERBS: Mapping[str, Callable[[ParsedCommand], Command]] = {
     "search": parse_search,
     "last": parse_search,
+    "find": parse_find,
     "add": parse_add,
     "list": parse_list,
     "delete": parse_delete,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bot.blocks.wording import commands as wording
 from bot.domain.errors import EntityRefused, InvalidInput
-from bot.domain.identifiers import DatabaseName, EntityId, Note
+from bot.domain.identifiers import ALL_DATABASES, DatabaseName, EntityId, Note
 from bot.domain.pages import Order, PageRequest
 from bot.services.images.file_names import suggest_entity
 from bot.services.search.search import TOP_SCORE
@@ -38,6 +38,11 @@ def database(value: str) -> DatabaseName:
         except InvalidInput:
             raise error from None
         raise InvalidInput(f"{error} {wording.did_you_mean(suggestion)}", (value, suggestion)) from None
+
+
+def database_or_all(value: str) -> DatabaseName:
+    """Parse the name of a database, or ``*`` for all."""
+    return ALL_DATABASES if value.strip(_SURROUNDING) == ALL_DATABASES else database(value)
 
 
 def entity(value: str) -> EntityId:

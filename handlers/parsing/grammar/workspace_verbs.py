@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.blocks.wording import commands as wording
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput
+from bot.domain.links import validate_template
 from handlers.parsing.grammar import values
-from handlers.parsing.grammar.arguments import ParsedCommand, modifiers_by_name, refuse_extra, unknown_word
+from handlers.parsing.grammar.arguments import ParsedCommand, is_word, modifiers_by_name, refuse_extra, unknown_word
 from handlers.parsing.grammar.commands import (
     CreateDatabase,
     DeleteDatabase,
     ExportCommand,
+    LinkDatabase,
     ListDatabases,
     StatusCommand,
     UnwatchCommand,
@@ -21,6 +23,11 @@ from handlers.parsing.grammar.commands import (
 )
 from handlers.parsing.grammar.forms import closest, usage_of
 from handlers.parsing.grammar.tokens import quote_back
+
+NO_LINK = "-"
+"""Stands for the removal of a database's link."""
+
+ACTION_AND_NAME = 2
 
 MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
 
@@ -32,15 +39,17 @@ def parse_export(parsed: ParsedCommand) -> ExportCommand:
     return ExportCommand(values.database(given["in"]) if "in" in given else None)
 
 
-def parse_db(parsed: ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase:
+def parse_db(parsed: ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase | LinkDatabase:
     """Parse the arguments of ``db``. Raises InvalidInput."""
     action = parsed.words[0].lower() if parsed.words else "list"
-    action = {"new": "create", "remove": "delete"}.get(action, action)
+    action = {"new": "create", "remove": "delete", "url": "link"}.get(action, action)
     rest = replace(parsed, words=parsed.words[1:])
     if action == "list":
         modifiers_by_name("db", rest)
         refuse_extra("db", rest)
         return ListDatabases()
+    if action == "link":
+        return _parse_link(rest)
     if action not in {"create", "delete"}:
         raise _unknown_action(parsed.words)
     verb = f"db {action}"
@@ -52,8 +61,28 @@ def parse_db(parsed: ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDa
     return CreateDatabase(name) if action == "create" else DeleteDatabase(name)
 
 
+def _parse_link(parsed: ParsedCommand) -> LinkDatabase:
+    modifiers_by_name("db link", parsed)
+    if not parsed.words:
+        raise InvalidInput(wording.which_database("link", usage_of("db link")))
+    # Slack writes a link around the part of the address that it takes for one, and leaves the rest as a word.
+    name, address = values.database(parsed.words[0]), "".join(_address(parsed))
+    if address.lower() in {"off", "none", NO_LINK}:
+        return LinkDatabase(name, NO_LINK)
+    return LinkDatabase(name, validate_template(address))
+
+
+def _address(parsed: ParsedCommand) -> Iterator[str]:
+    """Yield the parts of the template: what stands behind the name of the database."""
+    words = 0
+    for token in parsed.tokens:
+        words += is_word(token)
+        if token.is_address or words > ACTION_AND_NAME:
+            yield token.text
+
+
 def _unknown_action(words: Sequence[str]) -> InvalidInput:
-    known = closest(words[0].lower(), ("create", "delete", "remove", "list"))
+    known = closest(words[0].lower(), ("create", "delete", "remove", "list", "link"))
     meant = {"remove": "delete"}.get(known, known)
     if not meant:
         return InvalidInput(wording.unknown_database_action(quote_back(words[0])))

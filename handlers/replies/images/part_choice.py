@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 async def part_choice(dependencies: SlackDependencies, requester: Requester, state: SearchState) -> Reply:
     """Return the picture of a search with numbered regions, and a button for each. Raises FetchRefused."""
-    whole = replace(state, part="")
+    whole = replace(state, part="", text="")
     with on_behalf_of(requester.workspace):
         picture = await dependencies.finder.picture(whole, requester.client)
     regions, drawn = await asyncio.to_thread(_draw, picture)

@@ -58,7 +58,9 @@ def test_search_form_has_all_fields() -> None:
     view = search_form(TWO, STATE, chosen="logos", url="https://example.com/x.png")
     check_view(view)
     asked = fields(view)
-    assert list(asked) == [InputId.FILES, InputId.URL, InputId.DATABASE, InputId.TOP, InputId.READERS]
+    assert list(asked) == [InputId.FILES, InputId.URL, InputId.WORDS, InputId.DATABASE, InputId.TOP, InputId.READERS]
+    assert asked["words"]["optional"]
+    assert [option["value"] for option in asked["database"]["options"]] == ["*", "logos", "parts"]
     assert asked["files"]["max_files"] == 10
     assert asked["files"]["optional"]
     assert asked["url"]["optional"]
@@ -108,7 +110,8 @@ def test_one_of_thousands_of_databases_can_be_chosen(number: int) -> None:
     check_view(view)
     element = fields(view)["database"]
     groups = element.get("option_groups", [element])
-    options = [option for group in groups for option in group["options"]]
+    every, *options = [option for group in groups for option in group["options"]]
+    assert every["text"]["text"] == "All databases"
     assert chosen(element) == last
     assert len({option["value"] for option in options}) == len(options) >= min(number, 1000)
     hint = next(block.get("hint", {}).get("text", "") for block in view["blocks"] if block["block_id"] == "database")

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, func, select
 
 from bot.domain.catalogue import ImageRecord, OriginScope
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
-from bot.domain.texts import words_of
 from bot.storage.catalogue.texts import picture_texts
 from bot.storage.catalogue.texts.picture_texts import CLAIM, MAX_ATTEMPTS, SqlPictureTexts
 from bot.storage.sql.schema.tables import image_texts, image_words
@@ -176,20 +175,3 @@ async def test_released_picture_is_claimed_again(storage: SqlStorage, texts: Sql
     assert claim is not None
     await texts.release(claim)
     assert await texts.claim() == claim
-
-
-@pytest.mark.parametrize(
-    "words", ["pump", "PUMP", "12.345-BO", "12345bo", "uberdr", "druck", "水泵", "型号", "泵"]
-)  # as typed, as misread, without accents, in part, and in Chinese
-async def test_words_are_found(storage: SqlStorage, texts: SqlPictureTexts, words: str) -> None:
-    for number, line in ((1, PLATE), (2, "valve 99")):
-        await added(storage, number)
-        await read_next(texts, line)
-    assert list(await texts.find(PARTS, words_of(words), 10)) == [DataId("parts-1")]
-    assert await texts.find(BRAND, words_of(words), 10) == {}
-
-
-async def test_lines_that_were_read_badly_are_not_found(storage: SqlStorage, texts: SqlPictureTexts) -> None:
-    await added(storage, 1)
-    await read_next(texts, "pump", confidence=0.2)
-    assert await texts.find(PARTS, ["pump"], 10) == {}

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, update
 
+from bot.domain.channels import VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.texts import PictureText, TextCounts
 from bot.storage.catalogue.rows import database_id_of
 from bot.storage.catalogue.texts.text_rows import TextState, decode, mark_reading, set_state, store_text
+from bot.storage.catalogue.visibility import has_visible_origin
 from bot.storage.ports.texts import ClaimedText
 from bot.storage.sql.database import Database
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
-from bot.storage.sql.schema.tables import image_texts, image_words, images
+from bot.storage.sql.schema.tables import image_texts, images
 
 CLAIM = timedelta(minutes=10)
 """How long a process may take to read a picture. A page of small print takes ten seconds on a busy machine."""
@@ -28,15 +29,8 @@ MAX_ATTEMPTS = 3
 COPIES_AT_ONCE = 50
 """Texts that one transaction copies from other images with the same picture."""
 
-MAX_WORDS = 20
-MAX_FOUND = 5000
-"""Words of a search, and rows of words that it reads."""
-
 _TEXTS = "texts"
 """The kind of advisory lock that claims take."""
-
-LONG_WORD = 3
-"""Shorter words are found only as they are, unless they are ideographs."""
 
 
 class SqlPictureTexts:
@@ -143,39 +137,21 @@ class SqlPictureTexts:
 
         return await self._database.read(work)
 
-    async def sample(self, key: DatabaseKey, limit: int) -> Sequence[PictureText]:
+    async def sample(
+        self, key: DatabaseKey, limit: int, visible: VisibleOrigins | None = None
+    ) -> Sequence[PictureText]:
         """Return the texts of up to ``limit`` images, newest first, without empty ones."""
 
         def work(connection: Connection) -> list[PictureText]:
-            ours = image_texts.c.database_id == database_id_of(connection, key)
+            database_id = database_id_of(connection, key)
+            ours = image_texts.c.database_id == database_id
             query = select(image_texts.c.lines).where(ours, _is_read(), image_texts.c.lines != "")
+            if visible is not None and (seen := has_visible_origin(connection, database_id, visible)):
+                query = query.join(images).where(*seen)
             rows = connection.execute(query.order_by(image_texts.c.image_id.desc()).limit(limit)).scalars()
             return [decode(lines) for lines in rows]
 
         return await self._database.read(work)
-
-    async def find(self, key: DatabaseKey, words: Sequence[str], limit: int) -> Mapping[DataId, frozenset[str]]:
-        """Return images that have some of the folded words, those with most words first."""
-        wanted = list(dict.fromkeys(words))[:MAX_WORDS]
-
-        def work(connection: Connection) -> dict[DataId, frozenset[str]]:
-            database_id = database_id_of(connection, key)
-            found: dict[int, set[str]] = defaultdict(set)
-            for word in wanted:
-                is_long = len(word) >= LONG_WORD or not word.isascii()
-                ids = _ids_with(connection, database_id, _begins_with(word) if is_long else image_words.c.word == word)
-                if not ids and is_long:
-                    ids = _ids_with(connection, database_id, image_words.c.word.contains(word, autoescape=True))
-                for image_id in ids:
-                    found[image_id].add(word)
-            best = sorted(found, key=lambda image_id: (-len(found[image_id]), image_id))[:limit]
-            names: dict[int, DataId] = {}
-            for some in in_batches(best):
-                rows = connection.execute(select(images.c.id, images.c.data_id).where(images.c.id.in_(some)))
-                names.update((row.id, DataId(row.data_id)) for row in rows)
-            return {names[image_id]: frozenset(found[image_id]) for image_id in best if image_id in names}
-
-        return await self._database.read(work) if wanted else {}
 
     async def counts(self) -> TextCounts:
         """Return how far the reading of all databases is."""
@@ -211,13 +187,3 @@ def _known(digest: str) -> Select[Any]:
     # "read" < "reading" < "unreadable"
     query = select(image_texts.c.state, image_texts.c.lines).join(images).where(images.c.digest == digest)
     return query.order_by(image_texts.c.state).limit(1)
-
-
-def _begins_with(word: str) -> ColumnElement[bool]:
-    # Compared as bytes, so that the index is used. No character is above the last one.
-    return (image_words.c.word >= word) & (image_words.c.word < word + "\U0010ffff")
-
-
-def _ids_with(connection: Connection, database_id: int, is_wanted: ColumnElement[bool]) -> list[int]:
-    query = select(image_words.c.image_id).where(image_words.c.database_id == database_id, is_wanted)
-    return list(connection.execute(query.distinct().limit(MAX_FOUND)).scalars())

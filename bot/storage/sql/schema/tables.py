@@ -31,7 +31,7 @@ from bot.storage.sql.schema.embedded_tables import (
 )
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 from bot.storage.sql.schema.inbox_tables import inbox, inbox_files, unshared_files
-from bot.storage.sql.schema.text_tables import image_texts, image_words
+from bot.storage.sql.schema.text_tables import image_texts, image_words, origin_words
 
 __all__ = [
     "UtcTime",
@@ -57,6 +57,7 @@ __all__ = [
     "keys",
     "metadata",
     "oauth_states",
+    "origin_words",
     "pending_removals",
     "pictures",
     "relayed_pictures",
@@ -83,6 +84,7 @@ databases = Table(
     Column("created_by", String(64), nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("hints_at_hidden", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("link", Text, nullable=False, server_default=""),
     UniqueConstraint("workspace", "name"),
     sqlite_autoincrement=True,
 )

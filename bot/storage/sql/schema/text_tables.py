@@ -23,7 +23,8 @@ image_texts = Table(
     Index(None, "state", "due_at"),
 )
 
-# The words by which an image is found. A full-text index of SQLite would keep deleted words in its segments.
+# The words in the picture by which an image is found. A full-text index of SQLite would keep deleted words in its
+# segments.
 image_words = Table(
     "image_words",
     metadata,
@@ -31,4 +32,15 @@ image_words = Table(
     Column("word", WORD, primary_key=True),
     Column("database_id", ROW_ID, nullable=False),
     Index(None, "database_id", "word", "image_id"),
+)
+
+# The words of the id, the note and the file name that an image has through one of its origins. Words with a digit begin
+# with “#”.
+origin_words = Table(
+    "origin_words",
+    metadata,
+    Column("origin_id", ROW_ID, owner("image_origins"), primary_key=True, autoincrement=False),
+    Column("word", WORD, primary_key=True),
+    Column("database_id", ROW_ID, nullable=False),
+    Index(None, "database_id", "word", "origin_id"),
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.channels import ChannelMode
-from bot.domain.identifiers import DatabaseName, EntityId, Note
+from bot.domain.identifiers import ALL_DATABASES, DatabaseName, EntityId, Note
 from bot.domain.pages import Order
 from handlers.parsing.grammar import (
     AddCommand,
@@ -11,8 +11,10 @@ from handlers.parsing.grammar import (
     CreateDatabase,
     DeleteDatabase,
     DeleteEntity,
+    FindCommand,
     HelpCommand,
     ImageReference,
+    LinkDatabase,
     ListDatabases,
     ListImages,
     OpenForm,
@@ -40,6 +42,14 @@ VALVE = EntityId("valve_0042")
         (URL, SearchCommand(HERE)),
         (f"search {URL}", SearchCommand(HERE)),
         (f"find {URL}", SearchCommand(HERE)),
+        ("find ball valve", FindCommand("ball valve")),
+        ("find in:parts_2 “ball valve” DN:25 top:3", FindCommand("ball valve dn 25", PARTS, 3)),
+        ("Find last in:*", FindCommand("last", ALL_DATABASES)),
+        (f"search {URL} in:*", SearchCommand(HERE, ALL_DATABASES)),
+        ("db link parts_2", LinkDatabase(PARTS)),
+        ("db link parts_2 off", LinkDatabase(PARTS, "-")),
+        ("db link parts_2 https://erp.example.com/{id}", LinkDatabase(PARTS, "https://erp.example.com/{id}")),
+        ("db link parts_2 <https://erp.example.com/>{id}/x", LinkDatabase(PARTS, "https://erp.example.com/{id}/x")),
         ("search last", SearchCommand(LAST)),
         ("Search Last in:parts_2 top:3", SearchCommand(LAST, PARTS, 3)),
         ("last", SearchCommand(LAST)),

@@ -10,6 +10,7 @@ import pytest
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import AlreadyAdded, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.jobs import JobKind, NewJob
@@ -219,6 +220,9 @@ class OnlyFrom:
 
     async def hidden(self, key: DatabaseKey) -> frozenset[DataId]:
         return frozenset()
+
+    async def visible(self, key: DatabaseKey) -> VisibleOrigins:
+        return VisibleOrigins(frozenset({self.channel}))
 
 
 @pytest.mark.parametrize("edited", [False, True])

@@ -12,6 +12,7 @@ import pytest
 from bot.adapters.memory import MemorySearch
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import ImageRecord
+from bot.domain.channels import VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Match, Matches
 from bot.domain.pictures import Picture
@@ -46,6 +47,9 @@ class OnlyPublic:
     async def hidden(self, key: DatabaseKey) -> frozenset[DataId]:
         return self.all_hidden
 
+    async def visible(self, key: DatabaseKey) -> VisibleOrigins:
+        return VisibleOrigins(frozenset())
+
 
 class CountingSearch(MemorySearch):
     """Records the limit of each search, and how many images it left out."""
@@ -67,7 +71,10 @@ class LiftingTexts:
     async def text_of(self, key: DatabaseKey, picture: Picture) -> PictureText | None:
         return text_of("BRAVO", "JUICE")
 
-    async def rank(self, key: DatabaseKey, text: PictureText, matches: Sequence[Match]) -> Sequence[Match]:
+    async def rank(
+        self, key: DatabaseKey, text: PictureText, matches: Sequence[Match], visible: VisibleOrigins | None = None
+    ) -> Sequence[Match]:
+        assert visible is not None
         return [replace(match, score=8.5) for match in matches]
 
 

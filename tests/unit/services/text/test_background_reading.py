@@ -15,8 +15,9 @@ from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
 from bot.services.search.text_ranker import StoredTextRanker
-from bot.services.search.text_search import TextSearchService
 from bot.services.text.background_reading import BackgroundReading
+from bot.services.text.find import FindService
+from bot.services.text.found_words import WordSource
 from bot.services.text.query_texts import QueryTexts
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
@@ -53,9 +54,11 @@ async def test_stored_pictures_are_read_and_found(storage: SqlStorage, adder: Ad
     counts = await reading.counts()
     assert (counts.read, counts.unreadable, counts.waiting) == (2, 1, 0)
     assert await reading.progress() == ()
-    found = await TextSearchService(storage.texts, storage.catalogue).find(PARTS, "12345b pump valve", limit=5)
-    assert [(one.record.entity, one.lines) for one in found.matches] == [("part_1", ("Pump 12.345-B",))]
-    assert (found.matches[0].agreement.agreeing, found.matches[0].agreement.words) == (2, 3)
+    service = FindService(storage.words, storage.texts, storage.catalogue)
+    [found] = (await service.find([PARTS], "12345b pump valve", limit=5)).matches
+    assert found.record.entity == "part_1"
+    assert [(one.source, one.text) for one in found.passages] == [(WordSource.PICTURE, "Pump 12.345-B")]
+    assert (found.agreeing, found.words) == (2, 3)
 
 
 async def test_stored_reading_of_a_picture_comes_before_another_one(storage: SqlStorage, adder: AddService) -> None:
@@ -136,7 +139,7 @@ async def test_deleted_picture_leaves_nothing_to_find(storage: SqlStorage, adder
     stored = await add(adder, PICTURES[0], "first")
     reader = FakeTextReader({stored.digest: text_of("Pump")})
     await BackgroundReading(storage, reader, decode_stored).read_next()
-    search = TextSearchService(storage.texts, storage.catalogue)
-    assert (await search.find(PARTS, "pump", limit=5)).matches
+    search = FindService(storage.words, storage.texts, storage.catalogue)
+    assert (await search.find([PARTS], "pump", limit=5)).matches
     await DeleteService(adder._visual, storage).delete(PARTS, EntityId("first"))
-    assert not (await search.find(PARTS, "pump", limit=5)).matches
+    assert not (await search.find([PARTS], "pump", limit=5)).matches

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, MetaData, Table, delete, insert, inspect, select
 
 from bot.domain.catalogue import NewHostedImage, Origin, OriginScope, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelKind
+from bot.domain.find_words import terms_of
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note
 from bot.domain.pages import Order, PageRequest
 from bot.storage.removals.tombstones import INLINE_ROWS
@@ -263,11 +264,15 @@ async def test_images_from_before_texts_are_read(engine: Engine, empty_database:
         claim = await storage.texts.claim()
         assert claim is not None
         await storage.texts.finish(claim, text_of("Pump"))
-        assert list(await storage.texts.find(DatabaseKey(TEAM, DatabaseName("parts")), ["pump"], 5)) != []
+        parts = DatabaseKey(TEAM, DatabaseName("parts"))
+        assert list(await storage.words.find(parts, terms_of("pump"), None, 5)) != []
+        # Ids, notes and file names of old rows are found too.
+        [record] = (await storage.catalogue.records(parts, [DataId("imported")])).values()
+        assert list(await storage.words.find(parts, terms_of(record.entity), None, 5)) == ["imported"]
     finally:
         await storage.close()
     downgrade(engine, "0009")
-    assert not {"image_texts", "image_words"} & tables(engine)
+    assert not {"image_texts", "image_words", "origin_words"} & tables(engine)
     migrate(engine)
     storage = await empty_database.open()
     try:
