@@ -32,12 +32,17 @@ MAX_ENTRIES = (VIEW_BLOCKS - OTHER_BLOCKS) // ENTRY_BLOCKS
 
 @dataclass(frozen=True, slots=True)
 class HomeContent:
-    """What App Home shows. ``problem`` is empty if the search back end works."""
+    """What App Home shows.
+
+    ``problem`` is empty if the search back end works. ``changeable`` names the databases that the person may change or
+    delete; None stands for all.
+    """
 
     databases: tuple[DatabaseInfo, ...]
     bindings: tuple[ChannelBinding, ...]
     backend: str
     problem: str = ""
+    changeable: frozenset[str] | None = None
 
 
 def home_view(home: HomeContent) -> ViewPayload:
@@ -46,7 +51,7 @@ def home_view(home: HomeContent) -> ViewPayload:
     blocks = [
         *_header(home),
         heading(wording.DATABASES),
-        *_entries(map(_database, home.databases[:databases])),
+        *_entries(_database(home, info) for info in home.databases[:databases]),
         *_left_out(len(home.databases) - databases, wording.more_databases),
         *([] if home.databases else [section(wording.NO_DATABASES)]),
         heading(wording.CHANNELS),
@@ -87,7 +92,9 @@ def _words_field() -> Block:
     return {"type": "input", "label": label, "element": words, "dispatch_action": True}
 
 
-def _database(info: DatabaseInfo) -> list[Block]:
+def _database(home: HomeContent, info: DatabaseInfo) -> list[Block]:
+    if home.changeable is not None and info.key.name not in home.changeable:
+        return [section(wording.database_entry(info))]
     value = NameState(database=info.key.name).encode() or ""
     actions = [
         button(labels.EDIT_SETTINGS, ActionId.DATABASE_SETTINGS, value),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from bot.blocks.limits import OPTION_VALUE, length
 from bot.blocks.wording.errors import STALE_BUTTON
 from bot.domain.errors import InvalidInput
 from bot.domain.matches import PictureRegion
@@ -75,6 +76,7 @@ class SearchState(InteractionState):
         offset: number of matches on earlier pages.
         part: the part of the picture to search, as ``encode_part`` returns it; empty for the whole.
         text: whether the text of the picture takes part, as on an earlier page: WITH_TEXT, WITHOUT_TEXT or empty.
+        known: whether the answer shows a copy of the picture, so that few people want to add it.
 
     """
 
@@ -90,6 +92,7 @@ class SearchState(InteractionState):
     offset: int = 0
     part: str = ""
     text: str = ""
+    known: bool = False
 
     @property
     def region(self) -> PictureRegion | None:
@@ -121,8 +124,8 @@ def encode_searches(searches: Sequence[SearchState], *, names: bool = True) -> s
         searches = [replace(search, name="") for search in searches]
     lines = [search.encode() or "" for search in searches[:1]]
     for search in searches[1:]:
-        if replace(search, file=searches[0].file, name=searches[0].name) == searches[0]:
-            difference = SearchState(file=search.file, name=search.name)
+        if replace(search, file=searches[0].file, name=searches[0].name, known=searches[0].known) == searches[0]:
+            difference = SearchState(file=search.file, name=search.name, known=search.known)
             lines.append(f"{_SAME_BUT_FOR}{difference.encode() or ''}")
         else:
             lines.append(search.encode() or "")
@@ -135,8 +138,81 @@ def decode_searches(text: str) -> list[SearchState]:
     for line in text.split("\n"):
         read = SearchState.decode(line.removeprefix(_SAME_BUT_FOR))
         is_difference = line.startswith(_SAME_BUT_FOR) and searches
-        searches.append(replace(searches[0], file=read.file, name=read.name) if is_difference else read)
+        same = replace(searches[0], file=read.file, name=read.name, known=read.known) if is_difference else read
+        searches.append(same)
     return searches
+
+
+_SAME_THREAD = "="
+
+
+def encode_option(action: str, search: SearchState) -> str | None:
+    """Return a search and what to do with it as the value of a menu's option; None if it is too long for one.
+
+    It lacks the file's name, which is only for people.
+    """
+    thread = _SAME_THREAD if search.thread and search.thread == search.message else search.thread
+    numbers = (f"{search.top}", f"{search.minimum:g}", f"{search.offset}")
+    # The URL comes last because it may contain the separator.
+    place = (search.file, search.channel, search.message, thread, search.database)
+    fields = (*place, *numbers, search.part, search.text, search.url)
+    text = "|".join((action, *fields))
+    return text if length(text) <= OPTION_VALUE else None
+
+
+def decode_option(text: str) -> tuple[str, SearchState]:
+    """Read what ``encode_option`` wrote. Raises InvalidInput."""
+    try:
+        action, file, channel, message, thread, database, top, minimum, offset, part, words, url = text.split("|", 11)
+        search = SearchState(
+            file=file,
+            url=url,
+            channel=channel,
+            message=message,
+            thread=message if thread == _SAME_THREAD else thread,
+            database=database,
+            top=int(top),
+            minimum=float(minimum),
+            offset=int(offset),
+            part=part,
+            text=words,
+        )
+    except (ValueError, OverflowError):
+        raise InvalidInput(STALE_BUTTON) from None
+    if not all(abs(number) <= MAX_NUMBER for number in (search.top, search.minimum, search.offset)):
+        raise InvalidInput(STALE_BUTTON)
+    return action, search
+
+
+@dataclass(frozen=True, slots=True)
+class FormInput(InteractionState):
+    """What somebody had entered into a form that failed after it was closed, for the button that opens it again.
+
+    Attributes:
+        view: the form's ``ViewId``.
+        url: the image URL.
+        database: the chosen database.
+        words: the words by which images are found.
+        top: the number of matches to show.
+        for_everyone: whether the whole channel sees the results.
+        entity: the id for the images.
+        note: their note.
+        searches: the files, as ``encode_searches`` returns them.
+
+    """
+
+    view: str = ""
+    url: str = ""
+    database: str = ""
+    words: str = ""
+    top: int = 5
+    for_everyone: bool = False
+    entity: str = ""
+    note: str = ""
+    searches: str = ""
+
+
+NOTHING_ENTERED = FormInput()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +273,16 @@ class FindState(InteractionState):
 
 @dataclass(frozen=True, slots=True)
 class EntityState(InteractionState):
-    """An entity of a database that a button deletes; ``mark`` is the catalogue's mark when the button was shown."""
+    """An entity of a database that a button deletes or shows.
+
+    ``mark`` is the catalogue's mark when a button that deletes was shown. ``offset`` is the number of photos on earlier
+    pages.
+    """
 
     database: str = ""
     entity: str = ""
     mark: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

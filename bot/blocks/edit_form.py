@@ -10,6 +10,7 @@ from bot.blocks.limits import Block
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance
 from bot.blocks.modal_fields import choice, input_block, option, text_input
 from bot.blocks.modals import MAX_ENTITY_TYPED, ViewPayload, form
+from bot.blocks.mrkdwn import capitalised
 from bot.blocks.reply import button, buttons, confirmation, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import forms as wording
@@ -38,7 +39,7 @@ def edit_form(edited: EditedImage, state: FormState) -> ViewPayload:
     title = entity_title(record.entity, automatic=record.named_automatically)
     blocks: list[Block] = [
         *([picture] if picture else []),
-        section(f"{title}\n{provenance(record)}"),
+        section(f"{title}\n{capitalised(provenance(record))}"),
         input_block(InputId.ENTITY, wording.ENTITY_LABEL, entity, hint=wording.EDIT_ENTITY_HINT),
         input_block(InputId.NOTE, wording.NOTE_LABEL, note, optional=True),
         *(_scope(edited.images) if edited.images > 1 else []),

@@ -25,6 +25,9 @@ class ActionId(StrEnum):
     OPEN_ADD = "open_add"
     SHARE = "results_share"
     CHOOSE_PART = "results_choose_part"
+    MENU = "results_menu"
+    """A menu of actions; the chosen option says which."""
+    ENTITY_PHOTOS = "entity_photos"
     SEARCH_PART = "results_search_part"
     LIST_PAGE = "list_page"
     FIND_PAGE = "find_page"
@@ -40,6 +43,7 @@ class ActionId(StrEnum):
     OPEN_SEARCH = "open_search"
     WATCH = "watch_channel"
     UNWATCH = "unwatch_channel"
+    REOPEN_FORM = "reopen_form"
     DISMISS = "dismiss"
     RUN_COMMAND = "run_command"
 
@@ -78,6 +82,7 @@ class InputId(StrEnum):
     CHANNEL = "channel"
     HINTS = "hints"
     SCOPE = "scope"
+    PICTURES = "pictures"
 
 
 class ShortcutId(StrEnum):

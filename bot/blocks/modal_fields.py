@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.blocks.button_state import SearchState
 from bot.blocks.ids import InputId
 from bot.blocks.limits import LABEL_TEXT, OPTION_TEXT, OPTIONS, PLACEHOLDER_TEXT, Block, length, sendable, shorten, size
-from bot.blocks.mrkdwn import count_images
+from bot.blocks.mrkdwn import count_images, one_line
 from bot.blocks.reply import plain_text
 from bot.blocks.wording import find
 from bot.blocks.wording import forms as wording
+from bot.blocks.wording.buttons import picture
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.find_words import MAX_QUESTION
 from bot.domain.identifiers import ALL_DATABASES
+
+CHECKBOXES = 10
+"""Options of a group of checkboxes."""
 
 MAX_OPTIONS_SIZE = 200_000
 """Of a view's 250,000 bytes. An option takes about 100, so a menu holds a few thousand databases."""
@@ -42,9 +47,9 @@ def text_input(
     return element | {"placeholder": plain_text(placeholder, PLACEHOLDER_TEXT)} if placeholder else element
 
 
-def words_field() -> Block:
+def words_field(entered: str = "") -> Block:
     """Return a field for words by which images are found."""
-    words = text_input(max_length=MAX_QUESTION, placeholder=find.WORDS_PLACEHOLDER)
+    words = text_input(initial=entered, max_length=MAX_QUESTION, placeholder=find.WORDS_PLACEHOLDER)
     return input_block(InputId.WORDS, find.WORDS_LABEL, words, hint=find.WORDS_HINT, optional=True)
 
 
@@ -79,6 +84,19 @@ def database_field(databases: Sequence[DatabaseInfo], chosen: str, *, or_all: bo
     element |= _initial(options, only)
     hint = wording.databases_not_listed(left_out) if left_out else ""
     return input_block(InputId.DATABASE, wording.DATABASE_LABEL, element, hint=hint)
+
+
+def pictures_field(searches: Sequence[SearchState]) -> Block:
+    """Return the choice of some of several pictures. Those without a copy in the database are chosen at first."""
+    options = [
+        option(shorten(picture(number, one_line(search.name)), OPTION_TEXT), str(number - 1))
+        for number, search in enumerate(searches[:OPTIONS], start=1)
+    ]
+    new = [entry for entry, search in zip(options, searches, strict=False) if not search.known]
+    element: Block = {"type": "checkboxes", "options": options, "initial_options": new or options}
+    if len(options) > CHECKBOXES:
+        element |= {"type": "multi_static_select", "placeholder": plain_text(wording.CHOOSE_PICTURES, PLACEHOLDER_TEXT)}
+    return input_block(InputId.PICTURES, wording.PICTURES_LABEL, element)
 
 
 def _database_options(databases: Sequence[DatabaseInfo], chosen: str) -> list[Block]:

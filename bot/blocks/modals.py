@@ -6,11 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.blocks.button_state import MAX_METADATA, FormState, NameState
+from bot.blocks.button_state import (
+    MAX_METADATA,
+    NOTHING_ENTERED,
+    FormInput,
+    FormState,
+    NameState,
+    SearchState,
+    decode_searches,
+)
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.limits import VIEW_TITLE, Block
-from bot.blocks.modal_fields import choice, database_field, input_block, option, text_input, words_field
-from bot.blocks.mrkdwn import escape_sentence, points
+from bot.blocks.modal_fields import (
+    choice,
+    database_field,
+    input_block,
+    option,
+    pictures_field,
+    text_input,
+    words_field,
+)
+from bot.blocks.mrkdwn import code, escape_sentence, points
 from bot.blocks.reply import button, buttons, plain_text, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import errors
@@ -38,35 +54,48 @@ def search_form(
     databases: Sequence[DatabaseInfo],
     state: FormState,
     *,
-    chosen: str = "",
-    url: str = "",
+    entered: FormInput = NOTHING_ENTERED,
     with_conversation: bool = False,
 ) -> ViewPayload:
-    """Return the search form. ``with_conversation`` adds a field for the channel that the results go to."""
+    """Return the search form.
+
+    Args:
+        databases: the databases to choose from.
+        state: where the form was opened.
+        entered: what the fields hold. Files can't be put back into their field, so they are in its state too.
+        with_conversation: whether there is a field for the channel that the results go to.
+
+    """
     if not databases:
         return _no_database_view(state)
     # No filetypes: Slack would judge by the file's name, and the bot judges by its content.
     files: Block = {"type": "file_input", "max_files": MAX_FILES}
+    kept = [search for search in decode_searches(entered.searches) if search.file] if entered.searches else []
     blocks = [
+        *([section(wording.kept_files([code(search.name, "?") for search in kept]))] if kept else []),
         input_block(InputId.FILES, wording.FILES_LABEL, files, hint=wording.files_hint(MAX_FILES), optional=True),
         input_block(
             InputId.URL,
             wording.URL_LABEL,
-            text_input(initial=url, max_length=MAX_URL, placeholder=wording.URL_PLACEHOLDER),
+            text_input(initial=entered.url, max_length=MAX_URL, placeholder=wording.URL_PLACEHOLDER),
             optional=True,
         ),
-        words_field(),
-        database_field(databases, chosen, or_all=True),
+        words_field(entered.words),
+        database_field(databases, entered.database, or_all=True),
         input_block(
             InputId.TOP,
             wording.TOP_LABEL,
             choice(
                 "static_select",
                 [option(wording.top_option(top), top) for top in RESULT_COUNTS],
-                DEFAULT_RESULT_COUNT,
+                str(entered.top) if str(entered.top) in RESULT_COUNTS else DEFAULT_RESULT_COUNT,
             ),
         ),
-        input_block(InputId.READERS, wording.READERS_LABEL, choice("radio_buttons", _READERS, ONLY_ME)),
+        input_block(
+            InputId.READERS,
+            wording.READERS_LABEL,
+            choice("radio_buttons", _READERS, CHANNEL if entered.for_everyone else ONLY_ME),
+        ),
     ]
     if with_conversation:
         blocks.append(_conversation_field())
@@ -89,12 +118,12 @@ def add_form(
     chosen: str = "",
     entity: str = "",
     note: str = "",
-    images: int = 1,
+    searches: Sequence[SearchState] = (),
 ) -> ViewPayload:
-    """Return the form that adds ``images`` images, which get the same entity and note."""
+    """Return the form that adds images. If there are several, people choose which of them get the id and the note."""
     if not databases:
         return _no_database_view(state)
-    several = [section(wording.shared_fields(images))] if images > 1 else []
+    several = [section(wording.shared_fields(len(searches))), pictures_field(searches)] if len(searches) > 1 else []
     blocks = [
         *several,
         database_field(databases, chosen),
@@ -185,11 +214,6 @@ def watch_form(
     if channel:
         state = replace(state, channel=channel)
     return form(ViewId.WATCH, wording.WATCH_TITLE, wording.SAVE, blocks, state)
-
-
-def waiting_view(text: str) -> ViewPayload:
-    """Return the view that a person sees while the bot works."""
-    return text_view(wording.WAITING_TITLE, text)
 
 
 def text_view(title: str, text: str) -> ViewPayload:

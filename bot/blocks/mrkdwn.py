@@ -6,7 +6,7 @@ import math
 import re
 from datetime import UTC, datetime
 
-from bot.blocks.limits import escape, sendable, shorten
+from bot.blocks.limits import escape, length, sendable, shorten
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.identifiers import ALL_DATABASES, MAX_ENTITY
 
@@ -19,6 +19,7 @@ MAX_SENTENCE = 600
 
 _CODE = re.compile(r"(`[^`]+`)")
 _EMPHASIS = re.compile(r"[^\s“”]*[*_~>][^\s“”]*")
+_MARKUP = re.compile(r"[*_~`]|:[\w+-]+:|^>|://|\w@\w|[^\S ]")
 _USER = re.compile(r"[UW][A-Z0-9]{1,30}", re.ASCII)
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}", re.ASCII)
 
@@ -53,6 +54,11 @@ def escape_sentence(sentence: str) -> str:
 
 def _as_code(word: re.Match[str]) -> str:
     return f"`{word[0]}`"
+
+
+def capitalised(text: str) -> str:
+    """Return the text with its first letter as a capital; the others stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -105,10 +111,28 @@ def channel_link(channel: str) -> str:
 
 
 def date_text(moment: datetime) -> str:
-    """Return the date in UTC as ``2025-11-23``, which reads the same in every locale and client."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+    """Return the date, which Slack writes in the reader's language and time zone: ``Nov 3, 2026`` or ``yesterday``."""
+    utc = moment.astimezone(UTC)
+    return _date(utc, "{date_short_pretty}", f"{utc.day} {utc:%b %Y}")
 
 
-def time_text(moment: datetime) -> str:
-    """Return the time of day in UTC."""
-    return f"{moment.astimezone(UTC):%H:%M} UTC"
+def ago_text(moment: datetime) -> str:
+    """Return how long ago something was, which Slack keeps up to date: ``3 minutes ago``."""
+    utc = moment.astimezone(UTC)
+    return _date(utc, "{ago}", f"{utc:%H:%M} UTC")
+
+
+def _date(utc: datetime, form: str, fallback: str) -> str:
+    """Return a date for Slack to format; clients that can't do it show the fallback."""
+    return f"<!date^{int(utc.timestamp())}^{form}|{fallback}>"
+
+
+def plain_phrase(text: str, max_length: int) -> str:
+    """Return a person's text escaped for mrkdwn, if it is one short line on which mrkdwn has no effect; else nothing.
+
+    mrkdwn has no escape for emphasis, quotes, code and emoji codes.
+    """
+    phrase = sendable(text)
+    if not phrase or "\n" in phrase or length(phrase) > max_length or _MARKUP.search(phrase):
+        return ""
+    return escape(phrase)

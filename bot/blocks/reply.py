@@ -14,6 +14,8 @@ from bot.blocks.limits import (
     CONFIRM_TITLE,
     HEADER_TEXT,
     MESSAGE_TEXT,
+    OPTION_TEXT,
+    PLACEHOLDER_TEXT,
     SECTION_TEXT,
     Block,
     escape,
@@ -112,6 +114,22 @@ def button(text: str, action_id: str, value: str, *, style: str = "", confirm: B
     if style:
         element["style"] = style
     return element if confirm is None else element | {"confirm": confirm}
+
+
+def option(text: str, value: str) -> Block:
+    """Return an option of a menu."""
+    return {"text": plain_text(text, OPTION_TEXT), "value": value}
+
+
+def overflow(action_id: str, options: Sequence[Block]) -> Block:
+    """Return a menu of two to OVERFLOW_OPTIONS options behind three dots."""
+    return {"type": "overflow", "action_id": str(action_id), "options": list(options)}
+
+
+def select(placeholder: str, action_id: str, options: Sequence[Block]) -> Block:
+    """Return a menu of at most OPTIONS options."""
+    shown = plain_text(placeholder, PLACEHOLDER_TEXT)
+    return {"type": "static_select", "action_id": str(action_id), "placeholder": shown, "options": list(options)}
 
 
 def confirmation(title: str, text: str, yes: str, no: str) -> Block:

@@ -1,4 +1,4 @@
-// Adds what the stand-in's page lacks in modals: file inputs, channel menus and preselected options.
+// Adds what the stand-in's page lacks: file inputs, channel menus and preselected options in modals, and dates.
 (() => {
   "use strict";
   const Socket = window.WebSocket;
@@ -83,11 +83,15 @@
 
   const show = (node, { element }) => {
     const { initial_option: option } = element;
-    if (!option) return;
+    if (!option && !element.initial_options) return;
     if (element.type === "static_select") {
       const select = node.querySelector("select");
       select.value = option.value;
       select.dispatchEvent(new Event("change", { bubbles: true }));
+    } else if (element.type === "checkboxes") {
+      element.options.forEach(({ value }, index) => {
+        if (element.initial_options?.some((chosen) => chosen.value === value)) node.querySelectorAll("input")[index]?.click();
+      });
     } else {
       node.querySelectorAll("input")[element.options.findIndex(({ value }) => value === option.value)]?.click();
     }
@@ -97,17 +101,35 @@
   const decoded = new WeakSet();
   const LETTERS = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 
+  // Slack writes dates in the reader's language and time zone.
+  const DATE = /<!date\^(-?\d+)\^([^^|>]*)(?:\^[^|>]*)?\|([^>]*)>/g;
+
+  const dated = (_, seconds, form, fallback) => {
+    const moment = new Date(seconds * 1000);
+    const minutes = Math.round((Date.now() - moment) / 60000);
+    const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-minutes, "minute");
+    const date = moment.toLocaleDateString("en-US", { month: "short", day: "numeric", year: "numeric" });
+    const pretty = moment.toDateString() === new Date().toDateString() ? "today" : date;
+    return form.replace("{date_short_pretty}", pretty).replace("{ago}", ago) || fallback;
+  };
+
   const decode = (node) => {
     const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
       const text = texts.currentNode;
       if (!decoded.has(text) && /&(lt|gt|amp);/.test(text.data)) text.data = text.data.replace(/&(lt|gt|amp);/g, (found) => LETTERS[found]);
+      if (!decoded.has(text) && text.data.includes("<!date^")) text.data = text.data.replace(DATE, dated);
       decoded.add(text);
     }
   };
 
   const complete = () => {
     document.querySelectorAll(".mrkdwn").forEach(decode);
+    document.querySelectorAll(".bk-overflow:not([title])").forEach((menu) => {
+      menu.title = "More actions";
+      // Without this, an option could be chosen only once.
+      menu.addEventListener("change", () => setTimeout(() => (menu.value = "")));
+    });
     for (const box of document.querySelectorAll("textarea[placeholder$='/echo hi']")) {
       box.placeholder = box.placeholder.replace("/echo hi", "/vsearch help");
     }

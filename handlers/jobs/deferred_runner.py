@@ -50,7 +50,7 @@ class DeferredRequestRunner:
             case "block_actions":
                 await listeners.actions.on_action(ack, body, client)
             case "view_submission":
-                await listeners.views.on_submission(ack, body, client)
+                await listeners.views.on_submission(ack, body, client, is_answered=True)
             case "shortcut" | "message_action":
                 await listeners.shortcuts.on_shortcut(ack, body, client)
             case _:

@@ -14,15 +14,19 @@ from bot.blocks.button_state import (
     CommandState,
     EntityState,
     FindState,
+    FormInput,
     FormState,
     ImageState,
     ListState,
     MergeState,
     NameState,
     SearchState,
+    decode_option,
+    decode_searches,
 )
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.notices import watching_reply
+from bot.blocks.messages.result_actions import MENU_ACTIONS
 from bot.blocks.modals import text_view
 from bot.blocks.reply import notice
 from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
@@ -42,9 +46,11 @@ from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import AdditionComposer
+from handlers.replies.images.asked_pictures import asked_pictures
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.find import FindComposer
+from handlers.replies.images.pages import PageComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
@@ -83,6 +89,7 @@ class ActionListener:
         self._corrections = CorrectionComposer(dependencies, answers)
         self._deletions = DeletionComposer(dependencies, answers)
         self._find = FindComposer(dependencies, answers)
+        self._pages = PageComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
         self._home = home
@@ -105,6 +112,8 @@ class ActionListener:
             ActionId.EDIT_IMAGE: self._edit_image,
             ActionId.DELETE_IMAGE: self._delete_image,
             ActionId.MERGE_ENTITIES: self._merge_entities,
+            ActionId.ENTITY_PHOTOS: self._entity_photos,
+            ActionId.REOPEN_FORM: self._reopen_form,
             ActionId.DISMISS: self._dismiss,
             ActionId.CREATE_DATABASE: self._create_database,
             ActionId.DELETE_DATABASE: self._delete_database,
@@ -125,6 +134,8 @@ class ActionListener:
             if request.user_workspace not in {"", request.workspace}:
                 # A member of another organisation in a Slack Connect channel may see only what the whole channel saw.
                 raise UserError(OTHER_ORGANISATION)
+            if request.action_id == ActionId.MENU:
+                request = _chosen(request)
             if request.action_id == ActionId.RUN_COMMAND:
                 await self._run_command(request, requester, body)
                 return
@@ -146,10 +157,10 @@ class ActionListener:
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
     async def _another_database(self, request: ActionRequest, requester: Requester) -> None:
-        await self._forms.open_another_database(requester, request.trigger_id, [SearchState.decode(request.value)])
+        await self._forms.open_another_database(requester, request.trigger_id, decode_searches(request.value))
 
     async def _add_this(self, request: ActionRequest, requester: Requester) -> None:
-        await self._forms.open_add(requester, request.trigger_id, [SearchState.decode(request.value)])
+        await self._forms.open_add(requester, request.trigger_id, decode_searches(request.value))
 
     async def _add_carried(self, request: ActionRequest, requester: Requester) -> None:
         state = AddState.decode(request.value)
@@ -163,10 +174,11 @@ class ActionListener:
         await self._forms.open_add(requester, request.trigger_id, state.pictures, entity=state.entity, note=state.note)
 
     async def _share(self, request: ActionRequest, requester: Requester) -> None:
-        state = replace(SearchState.decode(request.value), offset=0)
+        states = decode_searches(request.value)
         kind = await self._answers.directory(requester).audience(requester.channel, requester.kind)
         sharer = replace(requester, kind=kind)
-        reply = await self._answers.search(sharer, sharer.channel_reader, [state], shared_by=requester.user)
+        asked = await asked_pictures(sharer, states)
+        reply = await self._answers.search(sharer, sharer.channel_reader, states, shared_by=requester.user, asked=asked)
         await sharer.reply_publicly(reply)
 
     async def _choose_part(self, request: ActionRequest, requester: Requester) -> None:
@@ -179,7 +191,7 @@ class ActionListener:
         await requester.reply_privately(await self._answers.search(requester, requester.as_reader, [state]))
 
     async def _list_page(self, request: ActionRequest, requester: Requester) -> None:
-        reply = await self._answers.page(requester, ListState.decode(request.value))
+        reply = await self._pages.page(requester, ListState.decode(request.value))
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
     async def _find_page(self, request: ActionRequest, requester: Requester) -> None:
@@ -190,6 +202,11 @@ class ActionListener:
         # In App Home no channel says which database is meant.
         reply = await self._find.find(requester, request.value, ALL_DATABASES, FindState().top)
         await requester.reply_privately(reply)
+
+    async def _entity_photos(self, request: ActionRequest, requester: Requester) -> None:
+        reply = await self._pages.photos(requester, EntityState.decode(request.value))
+        # The answer itself stays, so only a page of photos is replaced by another one.
+        await requester.reply_privately(reply, replace=request.is_ephemeral and request.is_page)
 
     async def _delete_entity(self, request: ActionRequest, requester: Requester) -> None:
         state = EntityState.decode(request.value)
@@ -252,6 +269,9 @@ class ActionListener:
     async def _open_search(self, request: ActionRequest, requester: Requester) -> None:
         await self._forms.open_search(requester, request.trigger_id)
 
+    async def _reopen_form(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.reopen(requester, request.trigger_id, FormInput.decode(request.value))
+
     async def _watch(self, request: ActionRequest, requester: Requester) -> None:
         channel = NameState.decode(request.value).channel if request.value else ""
         await self._forms.open_watch(requester, request.trigger_id, channel, home=self._home.is_home(request))
@@ -263,6 +283,15 @@ class ActionListener:
             await self._home.publish(requester)
         else:
             await requester.reply_privately(watching_reply(binding, None))
+
+
+def _chosen(request: ActionRequest) -> ActionRequest:
+    """Return the press of the button that an option of a menu stands for. Raises InvalidInput."""
+    name, state = decode_option(request.selected)
+    action = MENU_ACTIONS.get(name)
+    if action is None:
+        raise InvalidInput(STALE_BUTTON)
+    return replace(request, action_id=action, value=state.encode() or "")
 
 
 def _opener_of(request: ActionRequest, requester: Requester) -> Requester:

@@ -38,8 +38,10 @@ class HomeListener:
     async def publish(self, requester: Requester) -> None:
         """Publish the current state for one user. Log a failure instead of raising it."""
         backend, problem = await self._answers.backend()
+        databases = await self._answers.sized_databases(requester)
         home = HomeContent(
-            databases=await self._answers.sized_databases(requester),
+            databases=databases,
+            changeable=await self._answers.changeable(requester, databases),
             bindings=await self._answers.watched_channels(requester),
             backend=backend,
             problem=problem,

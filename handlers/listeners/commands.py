@@ -43,6 +43,7 @@ from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.exports import ExportComposer
 from handlers.replies.images.find import FindComposer
+from handlers.replies.images.pages import PageComposer
 from handlers.replies.requester import Requester
 
 TAKES_LONG = (grammar.ExportCommand,)
@@ -86,6 +87,7 @@ class CommandListener:
         self._corrections = CorrectionComposer(dependencies, answers)
         self._deletions = DeletionComposer(dependencies, answers)
         self._find_words = FindComposer(dependencies, answers)
+        self._pages = PageComposer(dependencies, answers)
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
         self._deferral = deferral
@@ -205,7 +207,7 @@ class CommandListener:
 
     async def _list_images(self, invocation: Invocation[grammar.ListImages]) -> Reply:
         command = invocation.command
-        return await self._answers.page_of(invocation.requester, command.database, command.prefix, command.order)
+        return await self._pages.page_of(invocation.requester, command.database, command.prefix, command.order)
 
     async def _delete_entity(self, invocation: Invocation[grammar.DeleteEntity]) -> Reply:
         requester, command = invocation.requester, invocation.command
@@ -296,8 +298,8 @@ class CommandListener:
         )
         return await self._answers.with_invitation(requester, requester.channel, reply)
 
-    async def _help(self, _invocation: Invocation[grammar.HelpCommand]) -> Reply:
-        return help_reply()
+    async def _help(self, invocation: Invocation[grammar.HelpCommand]) -> Reply:
+        return help_reply(invocation.command.topic)
 
 
 def _check_has_settings(requester: Requester) -> None:

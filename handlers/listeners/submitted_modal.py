@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import FormState
-from bot.blocks.modals import ViewPayload, text_view, waiting_view
-from bot.blocks.reply import notice
-from bot.blocks.wording import forms as wording
+from bot.blocks.button_state import FormInput, FormState
+from bot.blocks.messages.notices import failed_form_reply
 from bot.domain.channels import ChannelKind
+from bot.domain.errors import UserError
+from handlers.errors import PROGRESS_AFTER_S, with_progress
+from handlers.modals.fields import FieldErrors, plain
 from handlers.parsing.payloads.interactions import Submission
 from handlers.replies.requester import Requester
-from handlers.slack_errors import UNREACHABLE
 
-log = logging.getLogger(__name__)
+CLOSE_AFTER_S = 1.5
+"""Time that a form stays open while its work is done. Slack waits 3 s for the acknowledgement, which takes some time
+to get there."""
 
-VIEW_UPDATE_DELAY_S = 0.5
-"""Time that Slack takes to show the view of an acknowledgement. It would overwrite an earlier update."""
+T = TypeVar("T")
+
+FieldOf = Callable[[Exception], str]
+"""Returns the field at which an error is shown."""
 
 
 class SubmittedModal:
-    """A submitted modal: its fields, its requester, and methods to answer it."""
+    """A submitted modal: its fields, its requester, and methods to answer it.
 
-    def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+    ``is_answered``: another process has acknowledged the submission and closed the form.
+    """
+
+    def __init__(
+        self,
+        submission: Submission,
+        client: AsyncWebClient,
+        ack: AsyncAck,
+        body: Mapping[str, Any],
+        *,
+        is_answered: bool = False,
+    ) -> None:
         self.body = body
         self.form = submission.form
         self.state = FormState.decode(submission.metadata or "{}")
         self.response_urls = dict(submission.response_urls)
-        self._view_id = submission.view_id
+        self.entered = FormInput()
+        self._inputs = submission.inputs
         self._ack = ack
-        self._acknowledged_at: float | None = None
+        self._is_answered = is_answered
         kind = self.state.channel_kind
         self.requester = Requester(
             submission.workspace,
@@ -50,42 +64,57 @@ class SubmittedModal:
 
     async def close(self) -> None:
         """Acknowledge, and close all modals."""
-        await self._acknowledge(response_action="clear")
+        if not self._is_answered:
+            self._is_answered = True
+            await self._ack(response_action="clear")
 
     async def refuse(self, problems: Mapping[str, str]) -> None:
-        """Acknowledge, and show error messages at the fields."""
-        await self._acknowledge(response_action="errors", errors={str(name): text for name, text in problems.items()})
+        """Acknowledge, and show error messages at the fields. The form keeps what was entered."""
+        if self._is_answered:
+            await self._tell(" ".join(problems.values()))
+            return
+        self._is_answered = True
+        await self._ack(response_action="errors", errors={str(name): text for name, text in problems.items()})
 
-    async def wait(self, text: str) -> None:
-        """Acknowledge, and show a progress message."""
-        await self._acknowledge(response_action="update", view=waiting_view(text))
+    async def close_after(self, work: Coroutine[Any, Any, T], field_of: FieldOf) -> T:
+        """Do the work of a valid submission, and close the form.
 
-    async def finish(self, title: str, text: str) -> bool:
-        """Show the outcome in the modal. Return False if the user has closed it."""
-        view = text_view(title, text)
-        if self._acknowledged_at is None:
-            await self._acknowledge(response_action="update", view=view)
-            return True
-        return await self._update(view)
-
-    async def _update(self, view: ViewPayload) -> bool:
-        await asyncio.sleep((self._acknowledged_at or 0) + VIEW_UPDATE_DELAY_S - time.monotonic())
+        If the work fails in time, the form stays open with the error at a field. If it takes longer, the form closes
+        and an error is sent with a button that opens it again. Raises FieldErrors, UserError and BackendError.
+        """
+        if self._is_answered:
+            return await work
+        task = asyncio.ensure_future(work)
         try:
-            await self.requester.client.views_update(view_id=self._view_id, view=view)
-        except UNREACHABLE as error:
-            log.info("views.update: %s", type(error).__name__)
-            return False
-        return True
-
-    async def report(self, text: str) -> None:
-        """Show another progress message, unless the user has closed the modal."""
-        await self._update(waiting_view(text))
+            done, _ = await asyncio.wait({task}, timeout=CLOSE_AFTER_S)
+            if not done:
+                await self.close()
+                return await with_progress(
+                    task, self.requester.reply_sentence, after_s=PROGRESS_AFTER_S - CLOSE_AFTER_S
+                )
+            result = _result_of(task, field_of)
+        finally:
+            task.cancel()
+        await self.close()
+        return result
 
     async def failed(self, sentence: str) -> None:
-        """Show an error in the modal, or in the channel where it was opened if it was closed."""
-        if not await self.finish(wording.FAILED_TITLE, sentence):
-            await self.requester.reply_privately(notice(sentence))
+        """Show an error at the form's first field, or send it to the person if the form is closed."""
+        if self._is_answered or not self._inputs:
+            await self.close()
+            await self._tell(sentence)
+        else:
+            await self.refuse({self._inputs[0]: plain(sentence)})
 
-    async def _acknowledge(self, **answer: Any) -> None:
-        await self._ack(**answer)
-        self._acknowledged_at = time.monotonic()
+    async def _tell(self, sentence: str) -> None:
+        await self.requester.reply_privately(failed_form_reply(sentence, self.entered))
+
+
+def _result_of(task: asyncio.Future[T], field_of: FieldOf) -> T:
+    """Return the result of work that is done. Raises FieldErrors for an error that the person may be told."""
+    try:
+        return task.result()
+    except FieldErrors:
+        raise
+    except UserError as error:
+        raise FieldErrors({field_of(error): plain(str(error))}) from error

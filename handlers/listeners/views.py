@@ -1,26 +1,27 @@
-"""Modal listener: validate a submission at once, then show a progress view while the work is done."""
+"""Modal listener: show mistakes at their fields, and close the form once its work is done or takes longer."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import SearchState, decode_searches
+from bot.blocks.button_state import FormInput, SearchState, decode_searches, encode_searches
 from bot.blocks.ids import InputId, ViewId
 from bot.blocks.limits import shorten
-from bot.blocks.messages.additions import asks_anything
 from bot.blocks.messages.combination import joined
 from bot.blocks.messages.notices import created_reply, database_deleted_reply, watching_reply
 from bot.blocks.modals import text_view
+from bot.blocks.reply import Reply
 from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding
-from bot.domain.errors import BackendError, InvalidInput, UserError
+from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId
 from bot.telemetry.metrics import Metrics
 from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
@@ -35,9 +36,11 @@ from handlers.parsing.payloads.interactions import parse_submission
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import Addition, AdditionComposer
+from handlers.replies.images.asked_pictures import asked_pictures
 from handlers.replies.images.corrections import Correction, CorrectionComposer
 from handlers.replies.images.find import FindComposer
 from handlers.replies.requester import Requester
+from handlers.slack_errors import CannotPost
 
 log = logging.getLogger(__name__)
 
@@ -74,15 +77,20 @@ class ViewListener:
             ViewId.WATCH: self._watch,
         }
 
-    async def on_submission(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """Validate, acknowledge and handle a submission of any of the bot's modals."""
+    async def on_submission(
+        self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient, *, is_answered: bool = False
+    ) -> None:
+        """Validate, acknowledge and handle a submission of any of the bot's modals.
+
+        ``is_answered``: another process has acknowledged it, and closed the modal.
+        """
         submission = parse_submission(body)
         handle = self._handlers.get(submission.callback_id) if submission else None
         if submission is None or handle is None:
             await ack()
             return
         try:
-            submitted = SubmittedModal(submission, client, ack, body)
+            submitted = SubmittedModal(submission, client, ack, body, is_answered=is_answered)
         except InvalidInput as error:
             await ack(response_action="update", view=text_view(wording.TRY_AGAIN_TITLE, str(error)))
             return
@@ -92,44 +100,61 @@ class ViewListener:
             except FieldErrors as error:
                 await submitted.refuse(error.problems)
 
-    async def _defer(self, submitted: SubmittedModal, text: str) -> bool:
-        """Acknowledge a valid submission, and return whether a worker will handle it."""
-        await submitted.wait(text)
-        return await self._deferral.defer(submitted.body)
+    async def _is_deferred(self, submitted: SubmittedModal) -> bool:
+        """Return whether a worker will handle a valid submission. If so, close the form."""
+        if not await self._deferral.defer(submitted.body, submitted.requester.reply_sentence):
+            return False
+        await submitted.close()
+        return True
 
     async def _search(self, submitted: SubmittedModal) -> None:
-        wanted = fields.search_fields(submitted.form, submitted.state.database)
+        state = submitted.state
+        kept = [search for search in decode_searches(state.state) if search.file] if state.state else []
+        wanted = fields.search_fields(
+            submitted.form, state.database, has_files=bool(kept), has_channel=bool(state.channel)
+        )
+        files = [SearchState(file=file.id, name=shorten(file.name, MAX_NAME)) for file in wanted.files]
+        files += [SearchState(file=search.file, name=search.name) for search in kept]
+        submitted.entered = FormInput(
+            view=ViewId.SEARCH,
+            url=wanted.url,
+            words=wanted.words,
+            database=wanted.database,
+            top=wanted.top,
+            for_everyone=wanted.for_everyone,
+            searches=encode_searches(files) if files else "",
+        )
         if wanted.words:
-            await self._find_words(submitted, wanted)
+            await submitted.close_after(self._answer_words(submitted, wanted), partial(_words_field, wanted))
             return
-        if await self._defer(submitted, wording.SEARCHING):
+        if await self._is_deferred(submitted):
             return
+        await submitted.close_after(self._answer_search(submitted, wanted, files), partial(_search_field, wanted))
+
+    async def _answer_search(
+        self, submitted: SubmittedModal, wanted: fields.SearchFields, files: Sequence[SearchState]
+    ) -> None:
         requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
         base_state = SearchState(
             channel=requester.channel, thread=requester.thread, database=wanted.database, top=wanted.top
         )
-        states = [
-            # A file uploaded in the modal belongs to no message.
-            replace(base_state, channel="", file=file.id, name=shorten(file.name, MAX_NAME))
-            for file in wanted.files
-        ]
+        # A file uploaded in the modal belongs to no message.
+        states = [replace(base_state, channel="", file=search.file, name=search.name) for search in files]
         if wanted.url:
             states.append(replace(base_state, url=wanted.url))
-        for_everyone = wanted.for_everyone and bool(requester.channel)
-        reader = requester.channel_reader if for_everyone else requester.as_reader
-        shared_by = requester.user if for_everyone else ""
-        reply = await self._answers.search(requester, reader, states, shared_by=shared_by)
-        await (requester.reply_publicly(reply) if for_everyone else requester.reply_privately(reply))
-        where = wording.RESULTS_FOR_ALL if for_everyone else wording.RESULTS_FOR_YOU
-        await submitted.finish(wording.DONE, where if requester.channel else wording.RESULTS_DIRECTLY)
+        if not (wanted.for_everyone and requester.channel):
+            await requester.reply_privately(await self._answers.search(requester, requester.as_reader, states))
+            return
+        asked = await asked_pictures(requester, states)
+        reply = await self._answers.search(
+            requester, requester.channel_reader, states, shared_by=requester.user, asked=asked
+        )
+        await requester.reply_publicly(reply)
 
-    async def _find_words(self, submitted: SubmittedModal, wanted: fields.SearchFields) -> None:
+    async def _answer_words(self, submitted: SubmittedModal, wanted: fields.SearchFields) -> None:
         """Answer the person alone: what somebody may see of the images differs."""
-        await submitted.wait(wording.SEARCHING)
         requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
-        reply = await self._find.find(requester, wanted.words, wanted.database, wanted.top)
-        await requester.reply_privately(reply)
-        await submitted.finish(wording.DONE, wording.RESULTS_FOR_YOU if requester.channel else wording.RESULTS_DIRECTLY)
+        await requester.reply_privately(await self._find.find(requester, wanted.words, wanted.database, wanted.top))
 
     async def _in_conversation(self, submitted: SubmittedModal, conversation: str) -> Requester:
         """Return the requester with the channel chosen for the answer."""
@@ -145,43 +170,53 @@ class ViewListener:
         )
 
     async def _another_database(self, submitted: SubmittedModal) -> None:
-        database = fields.database_field(submitted.form)
-        if await self._defer(submitted, wording.SEARCHING):
+        database, state = fields.database_field(submitted.form), submitted.state.state
+        submitted.entered = FormInput(view=ViewId.ANOTHER_DATABASE, database=database, searches=state)
+        if await self._is_deferred(submitted):
             return
-        states = [
-            replace(state, database=database, offset=0, text="") for state in decode_searches(submitted.state.state)
-        ]
-        await submitted.requester.reply_privately(
-            await self._answers.search(submitted.requester, submitted.requester.as_reader, states)
-        )
-        await submitted.finish(wording.DONE, wording.RESULTS_FOR_YOU)
+        requester = submitted.requester
+        states = [replace(one, database=database, offset=0, known=False, text="") for one in decode_searches(state)]
+
+        async def answer() -> None:
+            await requester.reply_privately(await self._answers.search(requester, requester.as_reader, states))
+
+        await submitted.close_after(answer(), lambda _: InputId.DATABASE)
 
     async def _add(self, submitted: SubmittedModal) -> None:
         wanted = fields.add_fields(submitted.form, submitted.state.database)
-        if await self._defer(submitted, wording.ADDING):
+        submitted.entered = FormInput(
+            view=ViewId.ADD,
+            database=wanted.database,
+            entity=wanted.entity or "",
+            note=wanted.note,
+            searches=submitted.state.state,
+        )
+        if await self._is_deferred(submitted):
             return
-        requester, states = submitted.requester, decode_searches(submitted.state.state)
+        searches = decode_searches(submitted.state.state)
+        if wanted.pictures is not None:
+            searches = [search for place, search in enumerate(searches) if place in wanted.pictures]
+        requester = submitted.requester
         addition = Addition(
             DatabaseKey(requester.workspace, wanted.database),
             wanted.entity,
             wanted.note,
-            is_one_of_several=len(states) > 1,
+            is_one_of_several=len(searches) > 1,
         )
-        reply = joined([await self._additions.add_or_explain(requester, state, addition) for state in states])
-        await requester.reply_privately(reply)
-        text = grammar.unescape(reply.text)
-        await submitted.finish(wording.ADD_TITLE, f"{text} {wording.ANSWER_QUESTION}" if asks_anything(reply) else text)
+        replies = await submitted.close_after(self._add_all(requester, searches, addition), lambda _: InputId.DATABASE)
+        await requester.reply_privately(joined(replies))
+
+    async def _add_all(self, requester: Requester, searches: Sequence[SearchState], addition: Addition) -> list[Reply]:
+        if len(searches) == 1:
+            return [await self._additions.add(requester, searches[0], addition)]
+        return [await self._additions.add_or_explain(requester, search, addition) for search in searches]
 
     async def _edit_image(self, submitted: SubmittedModal) -> None:
         wanted, state = fields.edit_fields(submitted.form), submitted.state
-        await submitted.wait(wording.SAVING)
         requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, DatabaseName(state.database))
         correction = Correction(wanted.entity, wanted.note, wanted.whole_entity)
-        reply = await self._corrections.edit(requester, key, DataId(state.image), correction)
-        await requester.reply_privately(reply)
-        asks = any(block["type"] == "actions" for block in reply.blocks)
-        text = wording.ANSWER_QUESTION if asks else grammar.unescape(reply.text)
-        await submitted.finish(wording.EDIT_TITLE if asks else wording.DONE, text)
+        work = self._corrections.edit(requester, key, DataId(state.image), correction)
+        await requester.reply_privately(await submitted.close_after(work, lambda _: InputId.ENTITY))
 
     async def _create_database(self, submitted: SubmittedModal) -> None:
         name, requester = fields.name_field(submitted.form), submitted.requester
@@ -210,21 +245,24 @@ class ViewListener:
         name = DatabaseName(submitted.state.database)
         if submitted.form.texts.get(InputId.NAME, "").strip().lower() != name:
             raise FieldErrors({InputId.NAME: wording.name_differs(name)})
-        await submitted.wait(wording.DELETING)
         requester = submitted.requester
-        info = await self._answers.deletable_database(requester, name)
-        info = await self._dependencies.databases.mark_deleted(info.key, submitted.state.mark)
-        await self._finish_deletion(submitted, info)
-        reply = database_deleted_reply(name, info.images)
-        await (self._home.publish(requester) if submitted.state.home else requester.reply_privately(reply))
-        await submitted.finish(wording.DONE, reply.text)
+
+        async def mark_deleted() -> DatabaseInfo:
+            info = await self._answers.deletable_database(requester, name)
+            return await self._dependencies.databases.mark_deleted(info.key, submitted.state.mark)
+
+        info = await submitted.close_after(mark_deleted(), lambda _: InputId.NAME)
+        if submitted.state.home:
+            await self._home.publish(requester)
+        await self._finish_deletion(requester, info)
+        await requester.reply_privately(database_deleted_reply(name, info.images))
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
 
-    async def _finish_deletion(self, submitted: SubmittedModal, info: DatabaseInfo) -> None:
-        """Delete the rows and pictures of a deleted database, and say so in the modal if that takes long."""
-        work, text = self._dependencies.databases.finish_deletions(), wording.deletion_under_way(info)
+    async def _finish_deletion(self, requester: Requester, info: DatabaseInfo) -> None:
+        """Delete the rows and pictures of a deleted database, and tell the person if that takes long."""
+        work, text = self._dependencies.databases.finish_deletions(), grammar.unescape(wording.deletion_under_way(info))
         try:
-            await with_progress(work, submitted.report, after_s=DELETION_PROGRESS_AFTER_S, text=text)
+            await with_progress(work, requester.reply_sentence, after_s=DELETION_PROGRESS_AFTER_S, text=text)
         except BackendError:
             # Nobody sees the database any more, and the worker for pending removals goes on.
             log.exception("a deleted database still has rows or pictures")
@@ -261,3 +299,18 @@ class ViewListener:
         else:
             reply = watching_reply(binding, wanted.database)
             await requester.reply_privately(await self._answers.with_invitation(requester, channel, reply))
+
+
+def _search_field(wanted: fields.SearchFields, error: Exception) -> str:
+    """Return the field of the search form that an error is about."""
+    if isinstance(error, CannotPost) and wanted.conversation:
+        return InputId.CONVERSATION
+    if isinstance(error, UnknownDatabase):
+        return InputId.DATABASE
+    return InputId.URL if wanted.url and not wanted.files else InputId.FILES
+
+
+def _words_field(wanted: fields.SearchFields, error: Exception) -> str:
+    """Return the field of the search form that an error of a search by words is about."""
+    field = _search_field(wanted, error)
+    return InputId.WORDS if field == InputId.FILES else field

@@ -50,11 +50,12 @@ class SearchFields:
 
 @dataclass(frozen=True, slots=True)
 class AddFields:
-    """The fields of the add form; ``entity`` is None for one made from the file's name."""
+    """The fields of the add form; ``entity`` is None for one made from the file's name, ``pictures`` for all."""
 
     database: DatabaseName
     entity: EntityId | None
     note: Note
+    pictures: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,19 @@ class WatchFields:
     channel: str
 
 
-def search_fields(form: FormValues, default: str = "") -> SearchFields:
-    """Validate the search form; without a chosen database, use ``default``. Raises FieldErrors."""
+def search_fields(
+    form: FormValues, default: str = "", *, has_files: bool = False, has_channel: bool = True
+) -> SearchFields:
+    """Validate the search form.
+
+    Args:
+        form: what was entered.
+        default: the database, if none was chosen.
+        has_files: whether the form kept files from an earlier attempt.
+        has_channel: whether it was opened in a channel, which then gets the results.
+
+    Raises FieldErrors.
+    """
     problems: dict[str, str] = {}
     url = form.texts.get(InputId.URL, "").strip().strip("<>")
     others = [file.name for file in form.files if not file.is_shown]
@@ -86,13 +98,16 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
     if url and not _URL.fullmatch(url):
         problems[InputId.URL] = wording.URL_INVALID
     words = form.texts.get(InputId.WORDS, "").strip()
-    if not form.files and not url and not words:
+    if not form.files and not url and not words and not has_files:
         problems[InputId.FILES] = wording.CHOOSE_IMAGE
-    if words and (form.files or url):
+    if words and (form.files or url or has_files):
         problems[InputId.WORDS] = find_wording.WORDS_OR_IMAGE
     elif words:
         _checked(problems, InputId.WORDS, lambda: terms_of(words))
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default, or_all=True))
+    for_everyone, conversation = _choice(form, InputId.READERS) == CHANNEL, _choice(form, InputId.CONVERSATION)
+    if for_everyone and not has_channel and not conversation:
+        problems[InputId.CONVERSATION] = wording.CHOOSE_RESULTS_CHANNEL
     top = _choice(form, InputId.TOP)
     if problems or database is None:
         raise FieldErrors(problems)
@@ -101,8 +116,8 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
         url,
         database,
         min(int(top), MAX_TOP) if top.isdecimal() and int(top) else 5,
-        _choice(form, InputId.READERS) == CHANNEL,
-        _choice(form, InputId.CONVERSATION),
+        for_everyone,
+        conversation,
         words,
     )
 
@@ -132,9 +147,10 @@ def add_fields(form: FormValues, default: str = "") -> AddFields:
     entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
     note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    pictures = _checked(problems, InputId.PICTURES, lambda: _pictures(form))
     if problems or database is None or note is None:
         raise FieldErrors(problems)
-    return AddFields(database, entity, note)
+    return AddFields(database, entity, note, pictures)
 
 
 def edit_fields(form: FormValues) -> EditFields:
@@ -180,6 +196,16 @@ def _database(form: FormValues, default: str, *, or_all: bool = False) -> Databa
     return database_or_all(named) if or_all else DatabaseName(named)
 
 
+def _pictures(form: FormValues) -> frozenset[int] | None:
+    """Return the chosen pictures, or None if there is no choice. Raises InvalidInput if none is chosen."""
+    if InputId.PICTURES not in form.choices:
+        return None
+    chosen = frozenset(int(value) for value in form.choices[InputId.PICTURES] if value.isdecimal())
+    if not chosen:
+        raise InvalidInput(wording.CHOOSE_PICTURES)
+    return chosen
+
+
 def _score(text: str) -> float:
     """Return the score, or -1 if none was typed. Raises InvalidInput."""
     if not text:
@@ -201,6 +227,10 @@ def _checked(problems: dict[str, str], name: InputId, read: Callable[[], T]) -> 
     try:
         return read()
     except InvalidInput as error:
-        # Slack shows errors of fields as plain text, without inline code.
-        problems[name] = str(error).replace("`", "")
+        problems[name] = plain(str(error))
         return None
+
+
+def plain(sentence: str) -> str:
+    """Return a sentence as Slack shows it at a field: plain text, without inline code."""
+    return sentence.replace("`", "")

@@ -8,12 +8,22 @@ from dataclasses import replace
 from slack_sdk.errors import SlackApiError
 
 from bot.blocks import modals
-from bot.blocks.button_state import MAX_METADATA, FormState, SearchState, encode_searches
+from bot.blocks.button_state import (
+    MAX_METADATA,
+    NOTHING_ENTERED,
+    FormInput,
+    FormState,
+    SearchState,
+    decode_searches,
+    encode_searches,
+)
 from bot.blocks.edit_form import EditedImage, edit_form
+from bot.blocks.ids import ViewId
 from bot.blocks.messages.image_details import NO_PICTURE
+from bot.blocks.wording.errors import STALE_BUTTON
 from bot.blocks.wording.forms import TOO_MUCH
 from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
-from bot.domain.errors import UserError
+from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import ALL_DATABASES, DatabaseName
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -36,13 +46,29 @@ class ModalOpener:
         self._dependencies = dependencies
         self._answers = answers
 
-    async def open_search(self, requester: Requester, trigger_id: str) -> None:
-        """Open the search form."""
+    async def open_search(self, requester: Requester, trigger_id: str, entered: FormInput = NOTHING_ENTERED) -> None:
+        """Open the search form, with what was entered into it before."""
         databases = await self._answers.databases(requester)
         usual = await self._default_database(requester)
-        state = form_state(requester, database=usual)
-        form = modals.search_form(databases, state, chosen=usual, with_conversation=not requester.channel)
+        kept = decode_searches(entered.searches) if entered.searches else None
+        state = form_state(requester, database=usual, searches=kept)
+        entered = replace(entered, database=entered.database or usual)
+        form = modals.search_form(databases, state, entered=entered, with_conversation=not requester.channel)
         await self._open(requester, trigger_id, form)
+
+    async def reopen(self, requester: Requester, trigger_id: str, entered: FormInput) -> None:
+        """Open a form again with what was entered into it. Raises InvalidInput."""
+        if entered.view == ViewId.SEARCH:
+            await self.open_search(requester, trigger_id, entered)
+            return
+        searches = decode_searches(entered.searches)
+        if entered.view == ViewId.ADD:
+            searches = [replace(search, database=entered.database) for search in searches]
+            await self.open_add(requester, trigger_id, searches, entity=entered.entity, note=entered.note)
+        elif entered.view == ViewId.ANOTHER_DATABASE:
+            await self.open_another_database(requester, trigger_id, searches)
+        else:
+            raise InvalidInput(STALE_BUTTON)
 
     async def open_another_database(self, requester: Requester, trigger_id: str, searches: list[SearchState]) -> None:
         """Open the form that repeats searches in another database, or runs them where no database was named."""
@@ -58,7 +84,7 @@ class ModalOpener:
         named = searches[0].database
         chosen = named if named and named != ALL_DATABASES else await self._default_database(requester)
         state = form_state(requester, database=chosen, searches=searches)
-        form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
+        form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, searches=searches)
         await self._open(requester, trigger_id, form)
 
     async def open_edit_image(self, requester: Requester, trigger_id: str, edited: EditedImage) -> None:

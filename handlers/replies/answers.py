@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bot.adapters.port import FittedScores
-from bot.blocks.button_state import ListState, SearchState
-from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
+from bot.blocks.button_state import SearchState
+from bot.blocks.messages.matches import AskedPicture
 from bot.blocks.reply import Reply, context_block
 from bot.blocks.wording import channels
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, ScoreFit
@@ -23,7 +24,6 @@ from bot.domain.errors import (
     UserError,
 )
 from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, EntityId
-from bot.domain.pages import Order, PageRequest
 from bot.services.search.lookup import NoDatabase, SeveralDatabases
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.known_databases import KnownDatabases
@@ -134,10 +134,17 @@ class AnswerComposer:
         return await self._dependencies.channel_settings.get(requester.workspace, channel or requester.channel)
 
     async def search(
-        self, requester: Requester, reader: AnswerReader, states: Sequence[SearchState], *, shared_by: str = ""
+        self,
+        requester: Requester,
+        reader: AnswerReader,
+        states: Sequence[SearchState],
+        *,
+        shared_by: str = "",
+        asked: Sequence[AskedPicture | None] = (),
     ) -> Reply:
         """Return the matches of pictures. Raises UserError and BackendError."""
         presenter, among = self._dependencies.presenter, list[DatabaseKey]()
+        present = partial(presenter.answer, reader, states=states, shared_by=shared_by, asked=asked)
         if states[0].database == ALL_DATABASES:
             among = [info.key for info in await self.searched(requester, ALL_DATABASES)]
         results = await self._dependencies.finder.look_up(
@@ -150,39 +157,10 @@ class AnswerComposer:
         async def with_texts() -> Reply | None:
             finder, readers = self._dependencies.finder, presenter.readers(reader)
             refined = await finder.refine(requester.workspace, states, results, readers, among)
-            return None if refined is None else await presenter.answer(reader, refined, states, shared_by=shared_by)
+            return None if refined is None else await present(refined)
 
-        reply = await presenter.answer(reader, results, states, shared_by=shared_by)
+        reply = await present(results)
         return replace(reply, later=self._dependencies.updates.answer(results, with_texts))
-
-    async def page(self, requester: Requester, state: ListState) -> Reply:
-        """Return a page of a database's images. Raises UserError."""
-        info = await self.known_database(requester, DatabaseName(state.database))
-        presenter, reader = self._dependencies.presenter, requester.as_reader
-        request = PageRequest(
-            offset=state.offset, limit=IMAGES_PER_PAGE, order=_order(state), entity_prefix=state.prefix
-        )
-        # Numbers of hidden images would tell, letter by letter, which ids there are.
-        info = replace(info, hints_at_hidden=info.hints_at_hidden and not state.prefix)
-        visible = await presenter.visible_origins(reader, info)
-        page = await self._dependencies.listings.page(info.key, request, visible)
-        shown = await self.visible(requester, page.items)
-        while visible is not None and (closed := _channels_of(page.items, but=shown) & visible.channels):
-            # These were public when the images were added.
-            visible = replace(visible, channels=visible.channels - closed)
-            page = await self._dependencies.listings.page(info.key, request, visible)
-            shown = await self.visible(requester, page.items)
-        known = await presenter.known_size(reader, info)
-        return listing_reply(
-            known,
-            shown,
-            total=page.total,
-            state=state,
-            pictures=await presenter.pictures(reader, shown),
-            hidden=len(page.items) - len(shown) if info.hints_at_hidden else 0,
-            more=page.token is not None,
-            hides_images=known.images < info.images,
-        )
 
     async def visible(self, requester: Requester, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:
         """Return the images that the person may see, with only what they may see of them."""
@@ -205,6 +183,11 @@ class AnswerComposer:
         services = self._dependencies
         near = await nearest_entity(services.listings, services.presenter, requester.as_reader, info, entity)
         return UnknownEntity(entity, info.key.name, near)
+
+    async def changeable(self, requester: Requester, infos: Sequence[DatabaseInfo]) -> frozenset[str]:
+        """Return the names of the databases that the person may change or delete."""
+        may_change, members = self._dependencies.permissions.may_change_settings, self.directory(requester)
+        return frozenset([info.key.name for info in infos if await may_change(info, requester.user, members)])
 
     async def changeable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database whose settings the person may change. Raises NotAllowed, UnknownDatabase."""
@@ -244,19 +227,3 @@ class AnswerComposer:
             return reply
         request = context_block(channels.invitation(channel))
         return replace(reply, blocks=(*reply.blocks, request))
-
-    async def page_of(self, requester: Requester, named: DatabaseName | None, prefix: str, order: Order) -> Reply:
-        """Return the first page of a listing. Raises UserError."""
-        key = await self.database(requester, named)
-        return await self.page(requester, ListState(database=key.name, prefix=prefix, order=order))
-
-
-def _channels_of(records: Sequence[ImageRecord], *, but: Sequence[ImageRecord]) -> frozenset[str]:
-    """Return the conversations of the images that are not among ``but``."""
-    left_out = {record.data_id for record in but}
-    origins = [origin for record in records if record.data_id not in left_out for origin in record.origins]
-    return frozenset(origin.slack.channel for origin in origins if origin.slack)
-
-
-def _order(state: ListState) -> Order:
-    return Order(state.order) if state.order in set(Order) else Order.NEWEST_FIRST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import zip_longest
 
 from cachetools import TTLCache
@@ -12,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
 from bot.blocks.messages.fallback import slack_files
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.matches import PresentationOptions
+from bot.blocks.messages.matches import AskedPicture, PresentationOptions
 from bot.blocks.messages.several_pictures import MATCHES_PER_PICTURE, pictures_reply
 from bot.blocks.reply import Reply
 from bot.blocks.wording.results import NOTHING_TO_SHARE
@@ -62,12 +63,15 @@ class AnswerPresenter:
         catalogue: Catalogue,
         uploads: ThumbnailUploads,
         link_of: MakeLink | None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._privacy = privacy
         self._directories = directories
         self._catalogue = catalogue
         self._uploads = uploads
         self._link_of = link_of
+        self._clock = clock
         self._not_shown: TTLCache[str, bool] = TTLCache(FAILED_FILE_CACHE_SIZE, FAILED_FILE_TTL_S)
 
     async def answer(
@@ -77,6 +81,7 @@ class AnswerPresenter:
         states: Sequence[SearchState],
         *,
         shared_by: str = "",
+        asked: Sequence[AskedPicture | None] = (),
         can_share: bool = True,
         first: int = 1,
     ) -> Reply:
@@ -87,6 +92,7 @@ class AnswerPresenter:
             results: the results, one for each picture.
             states: the state of each picture's buttons.
             shared_by: the user who shared private results with the channel.
+            asked: each picture that was searched with, if the readers don't see it next to the answer.
             can_share: whether a single reader could share the results with anyone.
             first: the number of the first picture, if earlier messages answered others of the same message.
 
@@ -94,7 +100,7 @@ class AnswerPresenter:
         """
         audience = reader.audience
         seen = await self._visible_results(reader, results)
-        if shared_by and _hides_everything(seen):
+        if shared_by and (_hides_everything(seen) or _is_beyond(seen, states)):
             raise NothingToShare(NOTHING_TO_SHARE)
         shown_records = [_shown_records(one, state, len(seen)) for one, state in zip(seen, states, strict=True)]
         # Every picture's best match first: these are shown in any case.
@@ -102,7 +108,7 @@ class AnswerPresenter:
         pictures = await self.pictures(reader, by_rank[: max(MAX_PICTURES, len(seen))])
         infos = await self._catalogue.databases(audience.workspace)
         seen = [_with_links(one, infos) for one in seen]
-        databases = len(infos)
+        databases, now = len(infos), self._clock()
         shown = [
             PresentationOptions(
                 pictures=pictures,
@@ -114,8 +120,10 @@ class AnswerPresenter:
                 databases=databases,
                 shared_by=shared_by,
                 is_preview=one.is_preview,
+                asked=picture,
+                now=now,
             )
-            for one, state in zip(seen, _with_same_text(seen, states), strict=True)
+            for one, state, picture in zip_longest(seen, _with_same_text(seen, states), asked)
         ]
         return pictures_reply(seen, shown, first=first)
 
@@ -238,6 +246,12 @@ def _hides_everything(seen: Sequence[LookupResult]) -> bool:
     """Return whether no match is left, and something may be hidden."""
     found = [one.found for one in seen if one.found is not None]
     return not any(one.matches for one in found) and any(one.hidden or one.hides_images for one in found)
+
+
+def _is_beyond(seen: Sequence[LookupResult], states: Sequence[SearchState]) -> bool:
+    """Return whether the readers see none of the matches of the one page that is shared, but earlier ones."""
+    found, offset = seen[0].found, states[0].offset
+    return len(seen) == 1 and offset > 0 and found is not None and 0 < len(found.matches) <= offset
 
 
 def _shown_records(one: LookupResult, state: SearchState, pictures: int) -> list[ImageRecord]:

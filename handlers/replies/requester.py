@@ -149,9 +149,12 @@ class Requester:
         return replace_original
 
     async def _try_response_url(self, reply: Reply, *, replace: bool) -> bool:
-        """Send to the response URL, and return whether it took the reply."""
+        """Send to the response URL, and return whether it took the reply.
+
+        One without a conversation, as some clients send from App Home, leads nowhere, though it takes every reply.
+        """
         try:
-            return bool(self.response_url) and await delivery.respond(
+            return bool(self.response_url and self.channel) and await delivery.respond(
                 self.response_url, reply, replace=replace, thread_ts=self.thread
             )
         except delivery.DeliveryUnknown:

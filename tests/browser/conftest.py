@@ -68,8 +68,8 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def slack(
     running: Demo, browser: Browser, screenshots: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[SlackPage]:
-    """The page, opened at the address that the terminal shows."""
-    context = await browser.new_context(viewport={"width": 1200, "height": 800})
+    """The page, opened at the address that the terminal shows; the fixture's parameter is the window's width."""
+    context = await browser.new_context(viewport={"width": getattr(request, "param", 1200), "height": 800})
     page = await context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))

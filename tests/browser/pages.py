@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 from playwright.async_api import Locator, Page, expect
 
 ANSWER_WITHIN_MS = 10_000
+
+PHONE_BELOW = 700
+"""Width of the window in pixels, below which the page has one column."""
 
 LOADED = "images => images.map(image => image.complete ? image.naturalWidth : 0)"
 
@@ -37,15 +40,32 @@ class SlackPage:
         """The messages of the channel, without their threads."""
         return self.page.locator(".main .messages .msg")
 
+    async def leave_thread(self) -> None:
+        """Close the thread where it covers the channel, as on a phone."""
+        if self.width < PHONE_BELOW and await self.thread.count():
+            await self.thread.locator(".thread-x").click()
+
     async def go_to(self, location: str) -> None:
         """Open a channel, or the bot's home."""
+        await self.leave_thread()
         await self.page.locator(".sidebar-item", has_text=re.compile(rf"\b{location}$")).click()
 
-    async def attach(self, file: Path, text: str = "") -> None:
+    async def attach(self, file: Path | Sequence[Path], text: str = "") -> None:
+        await self.leave_thread()
         await self.page.locator(".main input[type=file]").set_input_files(file)
         await self.type(text)
 
+    async def post(self, text: str, *files: Path) -> Locator:
+        """Post pictures, and return the bot's answer in their thread."""
+        await self.attach(files, text)
+        return await self.open_thread(text)
+
+    async def choose(self, within: Locator, option: str) -> None:
+        """Choose an action in the menu of an answer."""
+        await within.locator("select.bk-overflow").select_option(label=option)
+
     async def type(self, text: str) -> None:
+        await self.leave_thread()
         box = self.page.locator(".main .composer-input")
         await box.fill(text)
         await box.press("Enter")
@@ -57,6 +77,19 @@ class SlackPage:
     async def press(self, within: Locator, button: str, answered: str) -> Locator:
         """Press a button, and wait for a new message that contains this text."""
         return await self.awaited(answered, within.get_by_role("button", name=button, exact=True).click())
+
+    async def press_in_thread(self, within: Locator, button: str, answered: str) -> Locator:
+        """Press a button of an answer in a thread, and return the message in the page that contains this text."""
+        await within.get_by_role("button", name=button, exact=True).click()
+        message = self.page.locator(".msg", has_text=answered).last
+        await expect(message).to_be_visible()
+        return message
+
+    @property
+    def width(self) -> int:
+        """The width of the window in pixels."""
+        size = self.page.viewport_size
+        return size["width"] if size else 0
 
     async def awaited(self, answered: str, act: Awaitable[None]) -> Locator:
         messages = self.messages.filter(has_text=answered)
@@ -100,7 +133,7 @@ class SlackPage:
 
 async def widths(within: Locator) -> list[int]:
     """Return the natural widths of the pictures in an element, once all are loaded."""
-    pictures = within.locator(".bk-accessory-img")
+    pictures = within.locator(".bk-accessory-img[src], .bk-image img")
     for picture in await pictures.all():
         await expect(picture).to_have_js_property("complete", value=True)
     return [int(width) for width in await pictures.evaluate_all(LOADED)]

@@ -17,9 +17,9 @@ README_LIMIT = 300_000
 
 
 async def test_first_page_shows_an_answer_with_its_pictures(slack: SlackPage) -> None:
-    answer = slack.thread.locator(".msg", has_text="Top 2 matches")
+    answer = slack.thread.locator(".msg", has_text="An edited copy is")
     await expect(answer).to_contain_text("label_tea")
-    await expect(answer).to_contain_text("edited copy: cropped, mirrored")
+    await expect(answer).to_contain_text("edited copy (cropped, mirrored), 9.")
     loaded = await widths(answer)
     assert len(loaded) == 2
     assert min(loaded) > SMALLEST
@@ -60,7 +60,7 @@ async def test_page_is_readable_on_a_phone(running: Demo, browser: Browser, scre
     context = await browser.new_context(viewport={"width": 390, "height": 800})
     page = SlackPage(await context.new_page(), screenshots)
     await page.page.goto(running.stand_in.address)
-    await expect(page.thread.locator(".msg", has_text="Top 2 matches")).to_be_in_viewport()
+    await expect(page.thread.locator(".msg", has_text="An edited copy is")).to_be_in_viewport()
     await page.screenshot("phone_thread")
     await page.thread.locator(".thread-x").click()
     await expect(page.messages.last).to_be_in_viewport()

@@ -10,10 +10,13 @@ from tests.browser.pages import SlackPage, widths
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-async def test_help_lists_the_commands(slack: SlackPage) -> None:
-    answer = await slack.command("/vsearch help", "Add, list and correct")
-    for words in ("only visible to you", "/vsearch <image URL>", "/vsearch watch guard in:parts"):
-        await expect(answer).to_contain_text(words)
+@pytest.mark.parametrize("slack", [1200, 390], indirect=True)
+async def test_help_is_short_and_explains_each_topic(slack: SlackPage) -> None:
+    await slack.go_to("lookup")
+    answer = await slack.command("/vsearch help", "Has your team seen this image before?")
+    await expect(answer).to_contain_text("only visible to you")
+    await slack.press(answer, "Watch a channel", "/vsearch watch guard in:parts")
+    await slack.command("/vsearch help correct", "/vsearch rename IMG_1234")
 
 
 async def test_database_list_shows_sizes(slack: SlackPage) -> None:
@@ -41,5 +44,8 @@ async def test_entity_is_deleted_after_confirmation(slack: SlackPage) -> None:
     await slack.command("/vsearch list in:samples prefix:pattern_oak", "no image")
 
 
-async def test_mistyped_command_is_explained(slack: SlackPage) -> None:
-    await slack.command("/vsearch lst in:samples", "Did you mean")
+@pytest.mark.parametrize("slack", [1200, 390], indirect=True)
+async def test_mistyped_command_is_explained_and_run(slack: SlackPage) -> None:
+    await slack.go_to("lookup")
+    answer = await slack.command("/vsearch lst in:samples", "Did you mean")
+    await slack.press(answer, "List “samples”", "page 1 of")

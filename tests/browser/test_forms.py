@@ -21,8 +21,7 @@ async def test_uploaded_picture_is_looked_up(slack: SlackPage, samples: Path) ->
     await expect(answer).to_contain_text("same image")
     await expect(answer).to_contain_text("only visible to you")
     assert min(await widths(answer)) > 0
-    await expect(slack.modal).to_contain_text("Done")
-    await slack.close_modal()
+    await expect(slack.modal).to_have_count(0)
 
 
 async def test_picture_url_is_looked_up(slack: SlackPage, samples: Path, web: WebServer) -> None:
@@ -31,7 +30,7 @@ async def test_picture_url_is_looked_up(slack: SlackPage, samples: Path, web: We
     await slack.modal.locator(".bk-input", has_text="image URL").locator("input").fill(web.url("/fern.png"))
     answer = await slack.awaited("figure_fern", slack.submit("Search"))
     await expect(answer).to_contain_text("same image")
-    await slack.close_modal()
+    await expect(slack.modal).to_have_count(0)
 
 
 async def test_form_without_a_picture_is_explained(slack: SlackPage) -> None:
@@ -53,6 +52,30 @@ async def test_home_shows_databases_and_channels_and_its_buttons_work(slack: Sla
     await slack.home.get_by_role("button", name="Delete").first.click()
     await slack.modal.locator("input").fill("drafts")
     await slack.submit("Delete")
-    await expect(slack.modal).to_contain_text("Deleted the database drafts")
-    await slack.close_modal()
+    await expect(slack.modal).to_have_count(0)
     await expect(slack.home).not_to_contain_text("drafts")
+
+
+@pytest.mark.parametrize("slack", [1200, 390], indirect=True)
+async def test_unreachable_address_is_explained_at_its_field(slack: SlackPage) -> None:
+    await slack.go_to("lookup")
+    await slack.type("/vsearch")
+    address = slack.modal.locator(".bk-input", has_text="image URL").locator("input")
+    await address.fill("http://127.0.0.1:9/valve.jpg")
+    await slack.submit("Search")
+    await expect(slack.modal.locator(".modal-error").first).to_be_visible()
+    await expect(address).to_have_value("http://127.0.0.1:9/valve.jpg")
+
+
+@pytest.mark.parametrize("slack", [1200, 390], indirect=True)
+async def test_results_of_the_form_in_home_come_as_a_direct_message(slack: SlackPage, samples: Path) -> None:
+    await slack.go_to("vsearch")
+    await slack.home.get_by_role("button", name="Search by image").click()
+    await slack.modal.locator("input[type=file]").set_input_files(samples / "maze.png")
+    await slack.modal.locator("select").first.select_option("samples")
+    await slack.submit("Search")
+    await expect(slack.modal).to_have_count(0)
+    await slack.page.locator(".sidebar-item", has_text="You").click()
+    answer = slack.page.locator(".msg", has_text="The same image is").last
+    await expect(answer).to_contain_text("figure_maze")
+    assert min(await widths(answer)) > 0

@@ -44,8 +44,13 @@ def image_of(picture: PictureRef, alt_text: str) -> Block | None:
     return None
 
 
+def address(link: str) -> str:
+    """Return a link if it can stand in mrkdwn, or an empty string."""
+    return link if _PERMALINK.fullmatch(link) else ""
+
+
 def provenance(record: ImageRecord) -> str:
-    """Return ``Added 2025-11-23 by @ada · original message``."""
+    """Return ``added by @ada, Nov 23, 2025 · original message``."""
     added = wording.provenance(date_text(record.added_at), user_mention(record.added_by))
     if record.origin is not None and _PERMALINK.fullmatch(record.origin.permalink):
         return f"{added}  ·  <{escape(record.origin.permalink)}|{wording.ORIGINAL_MESSAGE}>"

@@ -1,19 +1,17 @@
-"""Parts of search results: a match, remarks and buttons."""
+"""Parts of search results: a match, and remarks."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.blocks.button_state import SearchState
-from bot.blocks.ids import ActionId
-from bot.blocks.limits import Block, sendable, shorten, size
-from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, whereabouts, with_picture
-from bot.blocks.mrkdwn import MAX_NAME_SHOWN, score_text
-from bot.blocks.reply import button, section, verbatim
-from bot.blocks.wording import buttons as labels
+from bot.blocks.limits import Block, sendable
+from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance, whereabouts, with_picture
+from bot.blocks.mrkdwn import plain_phrase, score_text
+from bot.blocks.reply import section, verbatim
 from bot.blocks.wording import results as wording
 from bot.blocks.wording.images import entity_title
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
@@ -22,8 +20,13 @@ from bot.domain.matches import Caveat, Match
 
 MAX_NOTE_SHOWN = 300
 
-MAX_BUTTONS_SIZE = 5000
-"""Of a message's 12,000 characters. Each button carries the whole search, and a URL may be long."""
+MAX_HEADLINE = 120
+"""Characters of a note that is a match's headline. A longer one stands below the match."""
+
+FRESH_FOR = timedelta(minutes=1)
+"""Age from which an answer says how old its results are."""
+
+_SEPARATOR = "  ·  "
 
 
 class RankedAnswer(Protocol):
@@ -67,6 +70,15 @@ class SearchAnswer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AskedPicture:
+    """The picture that was searched with, for readers who don't see it: its name, a link to it, and how it is shown."""
+
+    name: str = ""
+    link: str = ""
+    picture: PictureRef = NO_PICTURE
+
+
+@dataclass(frozen=True, slots=True)
 class PresentationOptions:
     """How search results are shown, and to whom.
 
@@ -80,6 +92,8 @@ class PresentationOptions:
         can_search_part: whether there is a button that lets people choose a part of the picture.
         can_share: whether anyone else is in the conversation, so that private results can be shared.
         is_preview: whether not the file itself was searched for, but a preview of it.
+        asked: the picture that was searched with, if the readers don't see it next to the answer.
+        now: the time at which the message is written, to tell how old results are.
 
     """
 
@@ -92,33 +106,65 @@ class PresentationOptions:
     can_share: bool = True
     can_search_part: bool = False
     is_preview: bool = False
+    asked: AskedPicture | None = None
+    now: datetime | None = None
 
 
 DEFAULT_PRESENTATION = PresentationOptions()
 
 
 def match_blocks(
-    ranked: RankedAnswer, pictures: Mapping[DataId, PictureRef], note_shown: int = MAX_NOTE_SHOWN
+    ranked: RankedAnswer,
+    pictures: Mapping[DataId, PictureRef],
+    note_shown: int = MAX_NOTE_SHOWN,
+    *,
+    large: bool = False,
+    accessory: Block | None = None,
 ) -> list[Block]:
-    """Return a match with its picture, followed by at most ``note_shown`` characters of its note."""
-    match, score = ranked.match, score_text(ranked.match.score)
-    verdict = str(match.verdict)
-    if match.edits:
-        verdict += f": {', '.join(match.edits)}"
-    if match.part is not None:
-        verdict += f"  ·  {wording.found_in_part(match.part)}"
-    if agreement := wording.text_agreement(match.text):
-        verdict += f"  ·  {agreement}"
-    photos = f"  ·  {wording.photos(ranked.photos)}" if ranked.photos > 1 else ""
-    automatic = ranked.record is not None and ranked.record.named_automatically
-    title = entity_title(match.entity, automatic=automatic)
-    lines = [f"*{ranked.rank}.*  {title}", f"*{score}*  ·  {verdict}{photos}"]
-    if ranked.record is not None:
-        lines.append("  ·  ".join([provenance(ranked.record), *whereabouts(ranked.link, ranked.database)]))
-    picture = pictures.get(match.data_id, NO_PICTURE)
-    text = with_picture(section("\n".join(lines)), picture, f"{match.entity}, {score}, {match.verdict}")
+    """Return a match with its picture, and at most ``note_shown`` characters of a note that is no headline.
+
+    The picture is next to the text, or if ``large`` below it, which leaves room for an ``accessory``.
+    """
+    text, note = match_text(ranked, one_line=large and ranked.photos == 1), note_below(ranked, note_shown)
+    alt_text = alt_text_of(ranked)
+    picture = pictures.get(ranked.match.data_id, NO_PICTURE)
+    if not large:
+        return [with_picture(section(text), picture, alt_text), *note]
+    first, image = section(text), image_of(picture, alt_text)
+    if accessory is not None:
+        first["accessory"] = accessory
+    return [first, *note, *([image] if image else [])]
+
+
+def alt_text_of(ranked: RankedAnswer) -> str:
+    """Return what the picture of a match shows."""
+    return f"{ranked.match.entity}, {score_text(ranked.match.score)}, {ranked.match.verdict}"
+
+
+def match_text(ranked: RankedAnswer, *, one_line: bool = False, more: Sequence[str] = ()) -> str:
+    """Return a match: its note or id as headline, then what it is, who added it and ``more``, in one line or two."""
+    match, record = ranked.match, ranked.record
+    title = entity_title(match.entity, automatic=record is not None and record.named_automatically)
+    headline = plain_phrase(ranked.note, MAX_HEADLINE)
+    first = [f"*{ranked.rank}.*  *{headline}*", title] if headline else [f"*{ranked.rank}.*  {title}"]
+    edits = f" ({', '.join(match.edits)})" if match.edits else ""
+    details = [
+        f"{match.verdict}{edits}, {score_text(match.score)}",
+        wording.found_in_part(match.part) if match.part is not None else "",
+        wording.text_agreement(match.text),
+        wording.photos(ranked.photos) if ranked.photos > 1 else "",
+        provenance(record) if record is not None else "",
+        *whereabouts(ranked.link, ranked.database),
+        *more,
+    ]
+    second = _SEPARATOR.join(filter(None, details))
+    return _SEPARATOR.join([*first, second]) if one_line else f"{_SEPARATOR.join(first)}\n{second}"
+
+
+def note_below(ranked: RankedAnswer, note_shown: int) -> list[Block]:
+    """Return the note as a block of its own, unless it is the headline."""
     note = sendable(ranked.note)
-    return [text, verbatim(note, note_shown)] if note and note_shown else [text]
+    return [verbatim(note, note_shown)] if note and note_shown and not plain_phrase(note, MAX_HEADLINE) else []
 
 
 def caveat_sentences(caveats: Collection[Caveat]) -> list[str]:
@@ -131,9 +177,15 @@ def short_caveats(caveats: Collection[Caveat]) -> str:
     return "".join(f" {sentence}" for caveat, sentence in wording.SHORT_CAVEATS.items() if caveat in caveats)
 
 
+def said_first(found: SearchAnswer) -> frozenset[Caveat]:
+    """Return the caveats that the first line of an answer says."""
+    is_told = not (found.matches or found.hidden or found.hides_images)
+    return frozenset({Caveat.NOTHING_TO_COMPARE} if is_told else ())
+
+
 def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Collection[Caveat] = ()) -> list[str]:
     """Return further sentences about the results, without the caveats that were ``already_said``."""
-    sentences = caveat_sentences(found.caveats - frozenset(already_said))
+    sentences = caveat_sentences(found.caveats - {*already_said, *said_first(found)})
     if options.state is not None and (part := options.state.region) is not None:
         sentences.insert(0, wording.searched_part(part))
     if options.is_preview:
@@ -144,61 +196,11 @@ def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Col
         sentences.append(wording.weaker_hidden(found.weaker))
     if found.hidden:
         sentences.append(wording.private_hidden(found.hidden, one_reader=options.private))
-    if found.cached_at is not None:
-        sentences.append(wording.from_earlier_search(found.cached_at))
-    return sentences
+    return [*sentences, *age_remark(found, options)]
 
 
-def result_buttons(
-    options: PresentationOptions, *, onward: int | None, back: int | None = None
-) -> tuple[list[Block], str]:
-    """Return the buttons below search results, and a sentence if some of them don't fit.
-
-    Args:
-        options: how the results are shown.
-        onward: offset of the next page, if there is one.
-        back: offset of the previous page, if there is one.
-
-    """
-    if options.state is None:
-        return [], ""
-    wanted = _wanted_buttons(options, options.state, onward, back)
-    elements = [
-        button(text, action_id, value)
-        for text, action_id, carried in wanted
-        if (value := button_value(carried)) is not None
-    ]
-    if len(elements) < len(wanted):
-        return [], wording.NO_BUTTONS
-    if size(elements) > MAX_BUTTONS_SIZE:
-        elements = [element for element in elements if element["action_id"] != ActionId.CHOOSE_PART]
-    if size(elements) <= MAX_BUTTONS_SIZE:
-        return elements, "" if len(elements) == len(wanted) else wording.FEWER_BUTTONS
-    most_wanted = [element for element in elements if element["action_id"] == ActionId.MORE] or elements[:1]
-    return most_wanted, wording.FEWER_BUTTONS
-
-
-def _wanted_buttons(
-    options: PresentationOptions, state: SearchState, onward: int | None, back: int | None
-) -> list[tuple[str, str, SearchState]]:
-    """Return label, action and state of each button."""
-    wanted: list[tuple[str, str, SearchState]] = []
-    if onward is not None:
-        wanted.append((labels.SHOW_MORE, ActionId.MORE, replace(state, offset=onward)))
-    if back is not None:
-        wanted.insert(0, (labels.SHOW_PREVIOUS, f"{ActionId.MORE}:previous", replace(state, offset=back)))
-    if options.private and options.can_share:
-        wanted.append((labels.SHARE_TO_CHANNEL, ActionId.SHARE, state))
-    if options.databases > 1:
-        wanted.append((labels.SEARCH_ANOTHER_DATABASE, ActionId.ANOTHER_DATABASE, replace(state, offset=0)))
-    if options.can_add:
-        wanted.append((labels.ADD_IMAGE, ActionId.ADD_THIS, state))
-    if options.can_search_part:
-        wanted.append((labels.SEARCH_PART, ActionId.CHOOSE_PART, replace(state, offset=0, part="")))
-    return wanted
-
-
-def button_value(state: SearchState) -> str | None:
-    """Return the state as a button's value, with a shortened file name if need be; None if it is too long."""
-    # The file's name is only for people, so a shortened name is better than no button.
-    return state.encode() or replace(state, name=shorten(state.name, MAX_NAME_SHOWN)).encode()
+def age_remark(found: SearchAnswer, options: PresentationOptions) -> list[str]:
+    """Return how old the results are, if they are old enough to matter."""
+    if found.cached_at is None or (options.now is not None and options.now - found.cached_at < FRESH_FOR):
+        return []
+    return [wording.from_earlier_search(found.cached_at)]

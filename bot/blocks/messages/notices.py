@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.blocks.button_state import CommandState, EntityState, NameState, SearchState
+from bot.blocks.button_state import CommandState, EntityState, FormInput, NameState, SearchState
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, escape, fit, sendable
 from bot.blocks.messages.matches import MAX_NOTE_SHOWN
@@ -64,9 +64,16 @@ class StatusInfo:
     fits: Mapping[DatabaseName, ScoreFit] = field(default_factory=dict)
 
 
-def help_reply() -> Reply:
-    """Return the help."""
-    return Reply(help_wording.TITLE, tuple(section(escape(part)) for part in help_wording.HELP.split("\n\n")))
+def help_reply(topic: str = "") -> Reply:
+    """Return the help about a topic, or the short one, with buttons for the other topics."""
+    parts = help_wording.TOPICS.get(topic, help_wording.HELP).split("\n\n")
+    others = [
+        button(label, f"{ActionId.RUN_COMMAND}:{name}", CommandState(text=f"help {name}").encode() or "")
+        for name, label in help_wording.TOPIC_LABELS.items()
+        if name != topic
+    ]
+    blocks = (*(section(escape(part)) for part in parts), buttons(others, BlockId.BUTTONS))
+    return Reply(help_wording.TITLE, blocks)
 
 
 def suggestion_reply(sentence: str, command: str) -> Reply:
@@ -75,6 +82,15 @@ def suggestion_reply(sentence: str, command: str) -> Reply:
     if value is None:
         return reply
     row = buttons([button(labels.run_command(one_line(command)), ActionId.RUN_COMMAND, value)], BlockId.BUTTONS)
+    return replace(reply, blocks=(*reply.blocks, row))
+
+
+def failed_form_reply(sentence: str, entered: FormInput) -> Reply:
+    """Return why a form failed after it was closed, and a button that opens it again with what was entered."""
+    reply, value = notice(sentence), entered.encode()
+    if value is None:
+        return reply
+    row = buttons([button(labels.TRY_AGAIN, ActionId.REOPEN_FORM, value)], BlockId.BUTTONS)
     return replace(reply, blocks=(*reply.blocks, row))
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.blocks.ids import BlockId
-from bot.blocks.limits import Block, fit
+from bot.blocks.limits import Block, escape, fit
+from bot.blocks.messages.image_details import address, image_of
 from bot.blocks.messages.matches import (
     DEFAULT_PRESENTATION,
+    AskedPicture,
     PresentationOptions,
+    RankedAnswer,
     SearchAnswer,
     match_blocks,
     remarks,
-    result_buttons,
+    said_first,
     short_caveats,
 )
-from bot.blocks.mrkdwn import database_code, database_size, database_words, user_mention
+from bot.blocks.messages.result_actions import MOST_BUTTONS, photos_button, result_actions
+from bot.blocks.mrkdwn import code, database_code, database_size, database_words, user_mention
 from bot.blocks.reply import Reply, buttons, context_block, section
 from bot.blocks.wording import results as wording
-
-BUTTONS_PER_ROW = 3
-"""A phone shows no more than three buttons in a row."""
+from bot.domain.matches import Verdict
 
 
 def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRESENTATION) -> Reply:
@@ -29,11 +31,12 @@ def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRE
     if options.state is not None:
         start, top = max(0, options.state.offset), max(1, options.state.top)
         window = found.matches[start : start + top]
-    groups = [match_blocks(ranked, options.pictures) for ranked in window]
+    groups = [_match(ranked, options) for ranked in window]
 
     def build(kept: int) -> list[Block]:
         end = start + kept
-        elements, problem = result_buttons(
+        elements, problem = result_actions(
+            found,
             options,
             onward=end if end < total else None,
             back=max(0, start - options.state.top) if options.state and start else None,
@@ -49,30 +52,39 @@ def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRE
             *_rows(elements),
         ]
 
-    return Reply(headline(found, start) + short_caveats(found.caveats), fit(len(groups), build))
+    return Reply(headline(found, start) + short_caveats(found.caveats - said_first(found)), fit(len(groups), build))
+
+
+def _match(ranked: RankedAnswer, options: PresentationOptions) -> list[Block]:
+    """Return a match. The best one has a large picture, unless it is unlikely, and a button to its other pictures."""
+    is_large = ranked.rank == 1 and ranked.match.verdict is not Verdict.UNLIKELY
+    accessory = photos_button(ranked) if is_large and options.state is not None else None
+    return match_blocks(ranked, options.pictures, large=is_large, accessory=accessory)
 
 
 def headline(found: SearchAnswer, start: int = 0) -> str:
     """Return the top-level text about one picture, whose matches before ``start`` are on earlier pages."""
     name = database_words(found.database.key.name)
     if not found.matches:
-        return wording.nothing_visible(name) if _is_unsure(found) else _no_matches(found, name)
+        return wording.nothing_visible(name) if is_unsure(found) else _no_matches(found, name)
     return wording.further_matches(name) if start else wording.best_match(name, found.matches[0].match)
 
 
 def summary(found: SearchAnswer, start: int, kept: int) -> str:
     """Return the first line about one picture of which ``kept`` matches from ``start`` on are shown."""
     if found.matches:
-        return wording.summary(found.database, start, kept, len(found.matches))
+        best = found.matches[0].match.verdict
+        lead = wording.lead(best, is_sure=not is_unsure(found))
+        return wording.summary(found.database, lead, start, kept, len(found.matches))
     where = database_size(found.database)
-    if _is_unsure(found):
+    if is_unsure(found):
         return wording.nothing_visible(database_code(found.database.key.name) if found.hides_images else where)
     if not found.database.images and not found.weaker:
         return wording.database_empty(found.database.key.name)
     return _no_matches(found, where)
 
 
-def _is_unsure(found: SearchAnswer) -> bool:
+def is_unsure(found: SearchAnswer) -> bool:
     """Return whether an answer without matches must neither confirm nor deny that there are hidden ones."""
     return bool(found.hidden) or found.hides_images
 
@@ -82,9 +94,20 @@ def _no_matches(found: SearchAnswer, where: str) -> str:
 
 
 def shared_by_blocks(options: PresentationOptions) -> list[Block]:
-    """Return who shared the results with the channel, if somebody did."""
+    """Return who shared the results with the channel, if somebody did, and the picture that was asked about."""
     mention = user_mention(options.shared_by)
-    return [context_block(wording.shared_by(mention))] if mention else []
+    asked = options.asked or AskedPicture()
+    parts = [wording.shared_by(mention) if mention else "", asked_text(asked)]
+    line = "  ·  ".join(filter(None, parts))
+    if not line:
+        return []
+    block, image = context_block(line), image_of(asked.picture, wording.ASKED_PICTURE_ALT)
+    return [block | {"elements": [image, *block["elements"]]} if image else block]
+
+
+def asked_text(asked: AskedPicture) -> str:
+    """Return which picture was asked about, with a link to it; empty if nothing is known of it."""
+    return wording.asked_with(code(asked.name, ""), escape(address(asked.link)))
 
 
 def context_blocks(sentences: Sequence[str], block_id: str) -> list[Block]:
@@ -93,6 +116,8 @@ def context_blocks(sentences: Sequence[str], block_id: str) -> list[Block]:
 
 
 def _rows(elements: Sequence[Block]) -> list[Block]:
-    first, rest = elements[:BUTTONS_PER_ROW], elements[BUTTONS_PER_ROW:]
+    if elements and elements[-1]["type"] == "overflow":
+        return [buttons(elements, BlockId.BUTTONS)]
+    first, rest = elements[:MOST_BUTTONS], elements[MOST_BUTTONS:]
     rows = [buttons(first, BlockId.BUTTONS)] if first else []
     return [*rows, buttons(rest, f"{BlockId.BUTTONS}_more")] if rest else rows

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
-from bot.blocks.ids import ActionId, BlockId
+from bot.blocks.ids import BlockId
 from bot.blocks.limits import MESSAGE_TEXT, Block, fits, shorten
+from bot.blocks.messages.image_details import NO_PICTURE, with_picture
 from bot.blocks.messages.matches import (
     DEFAULT_PRESENTATION,
     MAX_NOTE_SHOWN,
     PresentationOptions,
     SearchAnswer,
+    age_remark,
+    alt_text_of,
     caveat_sentences,
-    match_blocks,
-    remarks,
-    result_buttons,
+    match_text,
+    note_below,
+    said_first,
     short_caveats,
 )
-from bot.blocks.messages.search_results import context_blocks, headline, search_reply, shared_by_blocks, summary
+from bot.blocks.messages.result_actions import actions_for_several
+from bot.blocks.messages.search_results import (
+    asked_text,
+    context_blocks,
+    headline,
+    is_unsure,
+    search_reply,
+    shared_by_blocks,
+    summary,
+)
 from bot.blocks.mrkdwn import code, escape_sentence, one_line
-from bot.blocks.reply import Reply, buttons, heading, notice, section
+from bot.blocks.reply import Reply, buttons, notice, section
 from bot.blocks.wording import results as wording
 
-MATCHES_PER_PICTURE = 3
+MATCHES_PER_PICTURE = 1
 """Matches of each picture if one message had several pictures; more would hide the other pictures' matches."""
 
 
@@ -44,8 +57,8 @@ def pictures_reply(
 ) -> Reply:
     """Return the reply for all pictures of a message; several pictures get a part each.
 
-    The reply says less about each picture so that more of them fit into one message, but every picture keeps its best
-    match and the button that adds it. What still doesn't fit is in ``further``.
+    Every picture has its best match, and all share one row of actions. A menu opens the whole answer for one of them.
+    What doesn't fit is in ``further``, with actions of its own.
 
     Args:
         pictures: the results.
@@ -62,26 +75,8 @@ def pictures_reply(
     return _Several(pictures, all_options, first).reply()
 
 
-@dataclass(frozen=True, slots=True)
-class _DetailLevel:
-    """How much of each picture's results is shown.
-
-    ``matches`` is a number of matches, ``note`` a number of characters. Without a ``row`` of buttons there is only the
-    one that adds the picture, next to its title.
-    """
-
-    matches: int
-    note: int
-    row: bool = True
-
-
-_DETAIL_LEVELS = (
-    _DetailLevel(MATCHES_PER_PICTURE, MAX_NOTE_SHOWN),
-    _DetailLevel(2, 150),
-    _DetailLevel(1, 150),
-    _DetailLevel(1, 0),
-    _DetailLevel(1, 0, row=False),
-)
+_NOTE_LENGTHS = (MAX_NOTE_SHOWN, 150, 0)
+"""Characters of each note that is no headline: the first length with which the answer needs the fewest messages."""
 
 
 class _Several:
@@ -96,25 +91,29 @@ class _Several:
         self._common = frozenset.intersection(*found or [frozenset()])
 
     def reply(self) -> Reply:
-        """Return as few messages as possible, with as much detail as they hold."""
-        packed = [messages for level in _DETAIL_LEVELS if (messages := self._packed(level))]
+        """Return as few messages as possible, with as much of the notes as they hold."""
+        packed = [messages for length in _NOTE_LENGTHS if (messages := self._packed(length))]
         fewest = min(map(len, packed))
         head, *further = next(messages for messages in packed if len(messages) == fewest)
         return replace(head, further=tuple(further))
 
-    def _packed(self, level: _DetailLevel) -> list[Reply]:
-        """Return the messages at this level of detail; none if a picture's part is too long for a message."""
-        parts = [self._part(location, level) for location in range(len(self._pictures))]
+    def _packed(self, note_shown: int) -> list[Reply]:
+        """Return the messages with notes of this length; none if a picture's part is too long for a message."""
+        parts = [self._part(location, note_shown) for location in range(len(self._pictures))]
         messages: list[Reply] = []
         start = 0
         while start < len(parts):
             end, blocks = start, self._opening(start)
-            while end < len(parts) and fits([*blocks, *parts[end]]):
+            last = self._closing(start, start)
+            while end < len(parts):
+                closing = self._closing(start, end + 1)
+                if not fits([*blocks, *parts[end], *closing]):
+                    break
                 blocks += parts[end]
-                end += 1
+                end, last = end + 1, closing
             if end == start:
                 return []
-            messages.append(Reply(self._text(start, end), tuple(blocks), pictures=end - start))
+            messages.append(Reply(self._text(start, end), (*blocks, *last), pictures=end - start))
             start = end
         return messages
 
@@ -122,12 +121,29 @@ class _Several:
         """Return the blocks before the first picture of a message."""
         if start or self._first > 1:
             return [section(wording.pictures_continued(self._first + start, self._total), BlockId.SUMMARY)]
-        databases = dict.fromkeys(picture.found.database.key for picture in self._pictures if picture.found)
+        found = [picture.found for picture in self._pictures if picture.found]
+        databases = list(dict.fromkeys(one.database for one in found))
+        is_sure = not any(is_unsure(one) and not one.matches for one in found)
+        hits = sum(bool(one.matches) for one in found)
         return [
-            section(wording.pictures_summary(self._total, [key.name for key in databases]), BlockId.SUMMARY),
-            *(shared_by_blocks(self._options[0]) if self._options else []),
+            section(wording.pictures_summary(self._total, hits, databases, is_sure=is_sure), BlockId.SUMMARY),
+            *(shared_by_blocks(replace(self._options[0], asked=None)) if self._options else []),
             *context_blocks(caveat_sentences(self._common), f"{BlockId.LEFT_OUT}_0"),
         ]
+
+    def _closing(self, start: int, end: int) -> list[Block]:
+        """Return the blocks below the pictures of a message: what was left out, and the actions."""
+        answered = [
+            (self._first + place, picture.name, picture.found, self._options[place])
+            for place, picture in enumerate(self._pictures[start:end], start=start)
+            if picture.found is not None
+        ]
+        actions, problem = actions_for_several(
+            [(number, name, _has_copy(found), options) for number, name, found, options in answered]
+        )
+        sentences = _left_out([(found, options) for _, _, found, options in answered])
+        row = [buttons(actions, BlockId.BUTTONS)] if actions else []
+        return [*context_blocks([*sentences, *([problem] if problem else [])], BlockId.LEFT_OUT), *row]
 
     @property
     def _total(self) -> int:
@@ -141,37 +157,40 @@ class _Several:
         found = self._pictures[location].found
         if found is None:
             return wording.NOT_LOOKED_UP
-        return headline(found) + short_caveats(found.caveats - self._common)
+        return headline(found) + short_caveats(found.caveats - self._common - said_first(found))
 
-    def _part(self, location: int, level: _DetailLevel) -> list[Block]:
+    def _part(self, location: int, note_shown: int) -> list[Block]:
+        """Return the blocks about one picture: its name, and its best match."""
         number, picture, options = self._first + location, self._pictures[location], self._options[location]
-        found, name = picture.found, one_line(picture.name)
+        found, link = picture.found, asked_text(replace(options.asked, name="")) if options.asked else ""
+        title = wording.short_picture_title(number, code(one_line(picture.name), ""), link)
         if found is None:
-            return _problem(number, picture, level)
-        window = found.matches[: level.matches]
-        elements, problem = result_buttons(options, onward=0 if len(window) < len(found.matches) else None)
-        sentences = [*remarks(found, options, self._common), *([problem] if problem else [])]
-        first_line = summary(found, 0, len(window))
-        if level.row:
-            blocks = [heading(wording.picture_title(number, name)), section(first_line)]
-        else:
-            title = section(f"{wording.short_picture_title(number, code(name, ''))}\n{first_line}")
-            blocks = [_with_add_button(title, elements)]
-        for ranked in window:
-            blocks += match_blocks(ranked, options.pictures, level.note)
-        blocks += context_blocks(sentences, f"{BlockId.LEFT_OUT}_{number}")
-        row = [buttons(elements, f"{BlockId.BUTTONS}_{number}")] if elements and level.row else []
-        return [*blocks, *row]
+            return [section(f"{title}\n{escape_sentence(picture.problem)}", f"{BlockId.NOTICE}_{number}")]
+        said = context_blocks(
+            caveat_sentences(found.caveats - self._common - said_first(found)), f"{BlockId.LEFT_OUT}_{number}"
+        )
+        if not found.matches:
+            return [section(f"{title}\n{summary(found, 0, 0)}"), *said]
+        best = found.matches[0]
+        more = [wording.further_in_answer(len(found.matches) - 1)] if len(found.matches) > 1 else []
+        text, alt_text = match_text(best, more=more), alt_text_of(best)
+        shown = with_picture(
+            section(f"{title}\n{text}"), options.pictures.get(best.match.data_id, NO_PICTURE), alt_text
+        )
+        return [shown, *note_below(best, note_shown), *said]
 
 
-def _problem(number: int, picture: PictureAnswer, level: _DetailLevel) -> list[Block]:
-    name, block_id = one_line(picture.name), f"{BlockId.NOTICE}_{number}"
-    if level.row:
-        return [heading(wording.picture_title(number, name)), *notice(picture.problem, block_id).blocks]
-    title = wording.short_picture_title(number, code(name, ""))
-    return [section(f"{title}\n{escape_sentence(picture.problem)}", block_id)]
+def _has_copy(found: SearchAnswer) -> bool:
+    return bool(found.matches) and found.matches[0].match.verdict.is_copy
 
 
-def _with_add_button(title: Block, elements: Sequence[Block]) -> Block:
-    add = next((element for element in elements if element["action_id"] == ActionId.ADD_THIS), None)
-    return title if add is None else title | {"accessory": add}
+def _left_out(answered: Sequence[tuple[SearchAnswer, PresentationOptions]]) -> list[str]:
+    """Return what is not shown of all pictures of a message, and how old the results are."""
+    sentences: list[str] = []
+    if weaker := sum(found.weaker for found, _ in answered):
+        sentences.append(wording.weaker_hidden(weaker))
+    if hidden := sum(found.hidden for found, _ in answered):
+        sentences.append(wording.private_hidden(hidden, one_reader=answered[0][1].private))
+    ages = [(found.cached_at, age) for found, options in answered for age in age_remark(found, options)]
+    oldest = min(ages, default=None, key=lambda one: one[0] or datetime.max.replace(tzinfo=UTC))
+    return sentences if oldest is None else [*sentences, oldest[1]]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
+_DATABASE = re.compile(r"\bin:(\w+)")
+_VERBS = {"search": "Search", "find": "Search", "last": "Search", "list": "List", "export": "Export"}
+"""Commands that change nothing, by their first word. The label of any other button shows the whole command."""
+
 SHOW_MORE = "Show more"
+SHOW_WEAKER = "Show weaker matches"
 SHOW_PREVIOUS = "Show previous"
 SHARE_TO_CHANNEL = "Share to channel"
 SEARCH_ANOTHER_DATABASE = "Search another database"
 ADD_IMAGE = "Add image"
+ADD_IMAGES = "Add images"
+CHOOSE_PICTURE = "Look at one picture"
 SEARCH_PART = "Search part of it"
 
 SEARCH_BY_IMAGE = "Search by image"
@@ -22,6 +31,7 @@ DELETE_IMAGE = "Delete this image"
 MERGE = "Merge"
 ADD_ANYWAY = "Add anyway"
 CANCEL = "Cancel"
+TRY_AGAIN = "Try again"
 KEEP = "Keep"
 
 
@@ -45,11 +55,25 @@ def add_to(entity: str) -> str:
     return f"Add to {entity}"
 
 
+def all_photos(number: int) -> str:
+    """Return the label of the button that shows all pictures of an entity."""
+    return f"All {number:,} photos"
+
+
+def picture(number: int, name: str) -> str:
+    """Return the option for one picture of several; its file name may be unknown."""
+    return f"{number}. {name}" if name else f"Picture {number}"
+
+
 def search_in(database: str) -> str:
     """Return the label of the button that searches a suggested database."""
-    return f"Search {database}"
+    return f"Search “{database}”"
 
 
 def run_command(command: str) -> str:
-    """Return the label of the button that runs a suggested command."""
+    """Return the label of the button that runs a suggested command: what it does, or the command itself."""
+    first = (command.split() or [""])[0]
+    database = _DATABASE.search(command)
+    if database and first in _VERBS:
+        return f"{_VERBS[first]} “{database[1]}”"
     return f"/vsearch {command}"

@@ -64,9 +64,8 @@ def unknown(quoted: str) -> str:
 
 
 def unknown_verb(quoted: str, suggestion: str) -> str:
-    """Return that a command is unknown, what was probably meant, and where all commands are."""
-    meant = f" {did_you_mean(suggestion)}" if suggestion else ""
-    return f"{unknown(quoted)}{meant} `/vsearch help` shows all commands."
+    """Return that a command is unknown, and what was probably meant or else where all commands are."""
+    return f"{unknown(quoted)} {did_you_mean(suggestion) if suggestion else '`/vsearch help` shows all commands.'}"
 
 
 def did_you_mean(suggestion: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.blocks.mrkdwn import channel_link, count, count_images, database_size
 from bot.domain.catalogue import DatabaseInfo
 
@@ -31,8 +33,6 @@ EDIT_TITLE = "Edit image"
 EDIT_ENTITY_HINT = "Up to 64 characters. An id that other images have puts this image with them."
 SCOPE_LABEL = "What to change"
 SCOPE_IMAGE = "This image alone"
-SAVING = "Saving…"
-ANSWER_QUESTION = "Please answer the question in the channel, or in your direct messages with me."
 NOTE_LABEL = "Note"
 NOTE_PLACEHOLDER = "Ball valve, DN 25"
 
@@ -71,24 +71,19 @@ MINIMUM_HINT = "0 to 10. Leave it empty for 9 with Guard and 5 with Look up."
 NO_DATABASE_TITLE = "No image database yet"
 NO_DATABASE = "Create a database first, then add images to it."
 
-WAITING_TITLE = "One moment"
-SEARCHING = "Searching…"
-ADDING = "Adding…"
-DELETING = "Deleting…"
 DONE = "Done"
-FAILED_TITLE = "That didn't work"
 TRY_AGAIN_TITLE = "Please try again"
-RESULTS_FOR_YOU = "Your results are in the channel. Only you can see them."
-RESULTS_FOR_ALL = "The results are in the channel."
-RESULTS_DIRECTLY = "Your results are in your direct messages with me."
-
 CHOOSE_DATABASE = "Choose a database."
 CHOOSE_CHANNEL = "Choose a channel."
+CHOOSE_RESULTS_CHANNEL = "Choose the channel that gets the results."
+CHOOSE_PICTURES = "Choose images"
+PICTURES_LABEL = "Images to add"
 CHOOSE_IMAGE = "Choose an image, or enter an image URL."
 URL_INVALID = "Enter a URL that starts with https:// or http://."
 TOO_MUCH = "That's too much for one form. Try fewer images or a shorter URL."
 
 _NAME_SHOWN = 100
+_FILES_NAMED = 10
 
 
 def files_hint(most: int) -> str:
@@ -116,6 +111,12 @@ def shared_fields(images: int) -> str:
     return f"All {count_images(images)} get the same id and note."
 
 
+def kept_files(names: Sequence[str]) -> str:
+    """Return which files a form still has, though its field is empty."""
+    shown = ", ".join(names[:_FILES_NAMED]) + (", …" if len(names) > _FILES_NAMED else "")
+    return f"Your images are still here: {shown}. Add others below if you like."
+
+
 def delete_warning(info: DatabaseInfo) -> str:
     """Return the warning before a database is deleted."""
     return f"This deletes {database_size(info)} for everyone. It can't be undone."
@@ -123,7 +124,7 @@ def delete_warning(info: DatabaseInfo) -> str:
 
 def deletion_under_way(info: DatabaseInfo) -> str:
     """Return that a large database is being deleted."""
-    return f"Deleting {database_size(info)}. Nobody sees them any more. You can close this, I'll go on."
+    return f"Deleting {database_size(info)}. Nobody sees them any more."
 
 
 def type_name(name: str) -> str:

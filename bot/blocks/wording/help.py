@@ -5,11 +5,17 @@ from __future__ import annotations
 TITLE = "How to use /vsearch"
 
 HELP = """\
-*Find similar images*
-Share or forward an image in a channel I'm in, mention me with one, or send me one. I answer in its thread.
+*Has your team seen this image before?*
+Share or forward it in a channel I'm in, mention me with it, or send it to me. I answer in its thread.
 Links with a picture, PDFs and videos count too when you ask. In a thread, mention me to ask about its first message.
 On older messages, open the ⋮ menu and choose *Find similar images* or *Add to image database*.
 
+`/vsearch` opens a form
+`/vsearch search last` searches with the newest image in the channel
+`/vsearch help watch` explains a command, and so do these buttons:"""
+
+TOPICS = {
+    "search": """\
 *Search*
 `/vsearch` opens a form for images or an image URL
 `/vsearch <image URL>` shows matches to you alone
@@ -17,31 +23,54 @@ On older messages, open the ⋮ menu and choose *Find similar images* or *Add to
 `/vsearch find ball valve` finds images by id, note, file name or visible text
 `in:*` searches all databases
 
-*Add, list and correct*
-`/vsearch add last in:parts id:VLV-0042/A note:"Ball valve"`
+*Scores* go from 0 to 10
+9 and higher: a copy, edited or not
+6 to 9: related
+Lower: probably something else""",
+    "add": """\
+*Add images*
+`/vsearch add last in:parts id:VLV-0042/A note:"Ball valve"` adds the newest image in the channel
 `/vsearch add <image URL> in:parts`
+*Add to image database* in a message's ⋮ menu does the same""",
+    "correct": """\
+*List and correct*
 `/vsearch list in:parts prefix:VLV order:asc`
 `/vsearch rename IMG_1234 to "Valve 42"` · `/vsearch note VLV-0042/A "DN 25"`
-`/vsearch delete valve_0042 in:parts`
-`/vsearch export in:parts` sends you the pictures and a table of them
-Send me a CSV or XLSX file and a ZIP of its pictures to import them
-`/vsearch db` lists the databases
-`/vsearch db create parts` · `/vsearch db delete parts`
-`/vsearch db link parts https://erp.example.com/part/{id}` links each match
-
+`/vsearch delete valve_0042 in:parts`""",
+    "watch": """\
 *Images shared in this channel*
 `/vsearch watch lookup in:parts` looks them up
 `/vsearch watch collect in:parts` adds them. :repeat: marks those that are there already
 `/vsearch watch guard in:parts min:9` reports copies and adds the rest
 `/vsearch unwatch` ignores them
-`/vsearch status` shows the current mode
+`/vsearch status` shows the current mode""",
+    "databases": """\
+*Databases*
+`/vsearch db` lists them
+`/vsearch db create parts` · `/vsearch db delete parts`
+`/vsearch db link parts https://erp.example.com/part/{id}` links each match
+`/vsearch export in:parts` sends you the pictures and a table of them
+Send me a CSV or XLSX file and a ZIP of its pictures to import them""",
+}
+"""The help by topic. Sections are separated by blank lines."""
 
-*Scores* go from 0 to 10
-9 and higher: a copy, edited or not
-6 to 9: related
-Lower: probably something else
-`/vsearch help` shows this again."""
-"""Sections are separated by blank lines."""
+TOPIC_LABELS = {
+    "search": "Search",
+    "add": "Add images",
+    "correct": "List and correct",
+    "watch": "Watch a channel",
+    "databases": "Databases",
+}
+
+TOPIC_OF = {
+    **{topic: topic for topic in TOPICS},
+    **dict.fromkeys(("find", "last", "scores", "score", "min", "top"), "search"),
+    **dict.fromkeys(("collecting", "image", "images"), "add"),
+    **dict.fromkeys(("list", "rename", "note", "delete", "edit", "change"), "correct"),
+    **dict.fromkeys(("unwatch", "lookup", "collect", "guard", "status", "channel", "channels"), "watch"),
+    **dict.fromkeys(("db", "database", "export", "import", "link"), "databases"),
+}
+"""The topic of each word after ``help``."""
 
 FORMS_UNSUPPORTED = "Forms don't open here. Type `/vsearch help` for commands that do the same."
 FORM_EXPIRED = "The form took too long to open. Please try again."

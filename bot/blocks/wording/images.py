@@ -121,6 +121,14 @@ def listing_title(database: DatabaseName, prefix: str, total: int, order: str, p
     return f"*{count_images(total)}* in `{database}`{which}, {order}{where}"
 
 
+def photos_title(database: str, entity: str, start: int, shown: int, total: int) -> str:
+    """Return the first line above pictures of an entity: all of them, or those after ``start``."""
+    which = count(total, "photo")
+    if shown < total:
+        which = f"Photos {start + 1} to {start + shown} of {total}" if shown > 1 else f"Photo {start + 1} of {total}"
+    return f"*{which}* of {entity_code(entity)} in {code(database)}"
+
+
 OLDEST_FIRST = "oldest first"
 NEWEST_FIRST = "newest first"
 
@@ -132,8 +140,8 @@ def private_on_page(number: int) -> str:
 
 
 def provenance(date: str, mention: str) -> str:
-    """Return when an image was added, and by whom if that is known."""
-    return f"Added {date} by {mention}" if mention else f"Added {date}"
+    """Return by whom an image was added, if that is known, and when."""
+    return f"added by {mention}, {date}" if mention else f"added {date}"
 
 
 OPEN_LINK = "open link"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.blocks.limits import escape
-from bot.blocks.mrkdwn import count, database_code, database_size, score_text, time_text
+from bot.blocks.mrkdwn import ago_text, count, database_code, database_size, score_text
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.identifiers import DatabaseName
-from bot.domain.matches import Caveat, Match, PictureRegion, TextAgreement
+from bot.domain.matches import Caveat, Match, PictureRegion, TextAgreement, Verdict
 
 NOT_LOOKED_UP = "Couldn't look this up."
 NO_BUTTONS = "There are no buttons because the image's URL is too long."
@@ -32,6 +32,20 @@ SHORT_CAVEATS = {
     Caveat.NOTHING_TO_COMPARE: "There's nothing in this image to compare.",
 }
 """The caveats for notifications and screen readers, which read them after the best match."""
+
+LEADS = {
+    Verdict.SAME: "The same image is",
+    Verdict.EDITED: "An edited copy is",
+    Verdict.SAME_ITEM: "The same item is",
+    Verdict.SIMILAR: "Something similar is",
+    Verdict.UNLIKELY: "Nothing close is",
+}
+"""The answer in words, by the verdict about the best match."""
+
+UNSURE_LEAD = "Unlikely matches are"
+"""Instead of "nothing close", where a close match may be hidden from the readers."""
+
+NO_DETAIL = "This picture has no detail to compare."
 
 MAX_DATABASES_NAMED = 3
 
@@ -86,6 +100,11 @@ def photos(number: int) -> str:
     return count(number, "photo")
 
 
+def photo_alt(entity: str, number: int, total: int) -> str:
+    """Return what one of an entity's pictures shows, for people who don't see it."""
+    return f"{entity}, photo {number} of {total}"
+
+
 def text_agreement(text: TextAgreement | None) -> str:
     """Return how far the words in two pictures agree; empty if they have none in common."""
     if text is None:
@@ -120,6 +139,8 @@ def no_matches(where: str, caveats: frozenset[Caveat], *, weaker: bool) -> str:
     """
     if not caveats:
         return f"No close matches in {where}."
+    if Caveat.NOTHING_TO_COMPARE in caveats:
+        return f"{NO_DETAIL} Nothing found in {where}."
     what = "copies" if Caveat.SAME_IMAGES_ONLY in caveats and not weaker else "matches"
     return f"No {what} found in {where}."
 
@@ -138,11 +159,17 @@ def database_empty(database: DatabaseName) -> str:
     return f"No images in {database_code(database)} yet, so there's nothing to compare with."
 
 
-def summary(info: DatabaseInfo, start: int, shown: int, total: int) -> str:
-    """Return the first line of a page of results.
+def lead(best: Verdict, *, is_sure: bool) -> str:
+    """Return the answer in words. ``is_sure``: the readers see, or know of, every match."""
+    return UNSURE_LEAD if best is Verdict.UNLIKELY and not is_sure else LEADS[best]
+
+
+def summary(info: DatabaseInfo, lead_text: str, start: int, shown: int, total: int) -> str:
+    """Return the first line of a page of results: on the first page, the answer in words.
 
     Args:
         info: the searched database.
+        lead_text: the answer in words.
         start: number of matches on earlier pages.
         shown: number of matches on this page.
         total: number of matches on all pages.
@@ -154,24 +181,34 @@ def summary(info: DatabaseInfo, start: int, shown: int, total: int) -> str:
     if start:
         which = f"Match {start + 1}" if shown == 1 else f"Matches {start + 1} to {start + shown}"
         return f"*{which} of {total}* in {where}"
-    which = "Best match" if shown == 1 else f"Top {shown} matches"
+    which = "" if total == 1 else f"  ·  {total} matches"
     if shown < total:
-        which = f"Best of {total} matches" if shown == 1 else f"Top {shown} of {total} matches"
-    return f"*{which}* in {where}"
+        which = f"  ·  best of {total} matches" if shown == 1 else f"  ·  top {shown} of {total} matches"
+    return f"*{lead_text}* in {where}{which}"
 
 
-def pictures_summary(pictures: int, databases: Sequence[DatabaseName]) -> str:
-    """Return the first line of an answer for several pictures; ``databases`` are those that were searched."""
+def pictures_summary(pictures: int, found: int, databases: Sequence[DatabaseInfo], *, is_sure: bool) -> str:
+    """Return the first line of an answer for several pictures.
+
+    Args:
+        pictures: the number of pictures that were asked about.
+        found: how many of them have a match that is shown.
+        databases: the databases that were searched.
+        is_sure: whether the others have no match at all, as far as these readers may know.
+
+    """
     if not databases:
         return f"*Couldn't look up any of the {count(pictures, 'picture')}*"
-    where = ", ".join(f"`{name}`" for name in databases[:MAX_DATABASES_NAMED])
+    where = ", ".join(map(database_size, databases[:MAX_DATABASES_NAMED]))
     more = ", …" if len(databases) > MAX_DATABASES_NAMED else ""
-    return f"*{count(pictures, 'picture')}* looked up in {where}{more}"
+    if is_sure:
+        return f"*{found} of {pictures} found* in {where}{more}"
+    return f"*{count(pictures, 'picture')}*, {found} with matches that I can show, in {where}{more}"
 
 
-def picture_title(number: int, name: str) -> str:
-    """Return the heading of one picture of several; its file name may be unknown."""
-    return f"{number}. {name}" if name else f"Picture {number}"
+def further_in_answer(number: int) -> str:
+    """Return how many matches of one picture of several are not shown."""
+    return count(number, "more match", "more matches")
 
 
 def matches_cut(left_out: int) -> str:
@@ -185,9 +222,9 @@ def pictures_continued(first: int, total: int) -> str:
     return f"*{which}*, of {total}"
 
 
-def short_picture_title(number: int, name: str) -> str:
+def short_picture_title(number: int, name: str, link: str = "") -> str:
     """Return the first line about one picture of many; ``name`` is its file name as code, or empty."""
-    return f"*Picture {number}*  {name}".rstrip()
+    return "  ·  ".join(filter(None, (f"*Picture {number}*  {name}".rstrip(), link)))
 
 
 def weaker_hidden(number: int) -> str:
@@ -205,10 +242,22 @@ def private_hidden(number: int, *, one_reader: bool) -> str:
 
 
 def from_earlier_search(cached_at: datetime) -> str:
-    """Return that the results are not fresh."""
-    return f"From an earlier search at {time_text(cached_at)}."
+    """Return how old the results are."""
+    return f"As of {ago_text(cached_at)}."
 
 
 def shared_by(mention: str) -> str:
     """Return who let the channel see the results; ``mention`` is theirs."""
     return f"Shared by {mention}"
+
+
+def asked_with(name: str, link: str) -> str:
+    """Return which picture was searched with: its name as code, and an escaped link to it. Either may be empty."""
+    linked = f"<{link}|{ASKED_PICTURE}>" if link else ""
+    return "  ·  ".join(filter(None, (f"asked about {name}" if name else "", linked)))
+
+
+ASKED_PICTURE = "the picture"
+"""The text of the link to the picture that was searched with."""
+
+ASKED_PICTURE_ALT = "The picture that was searched with"

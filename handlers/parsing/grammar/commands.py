@@ -145,7 +145,9 @@ class StatusCommand:
 
 @dataclass(frozen=True, slots=True)
 class HelpCommand:
-    """Show the help text."""
+    """Show the help about a topic; an empty one stands for the short help."""
+
+    topic: str = ""
 
 
 Command = (

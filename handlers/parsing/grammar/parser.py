@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bot.blocks.wording import commands as wording
+from bot.blocks.wording.help import TOPIC_OF
 from bot.domain.errors import InvalidInput
 from handlers.parsing.grammar import values
 from handlers.parsing.grammar.arguments import ParsedCommand, is_word
@@ -75,7 +76,7 @@ def parse(text: str) -> Command:
     verb = words[0].lower() if words else "search"
     verb = _VERB_SYNONYMS.get(verb.rstrip("!?.,") or verb, verb)
     if verb == "help":
-        return HelpCommand()
+        return HelpCommand(TOPIC_OF.get(words[1].lower(), "") if len(words) > 1 else "")
     _refuse_malformed(tokens)
     parsed = ParsedCommand(
         words if verb == "last" else words[1:],

@@ -18,7 +18,8 @@ class ActionRequest:
     """A pressed button or a choice in a message or view.
 
     ``channel`` is empty for a view, ``view_id`` for a message. ``user_workspace`` is the user's workspace, which may be
-    another one in a shared channel. ``action_id`` lacks the suffix that tells apart equal buttons of one message.
+    another one in a shared channel. ``action_id`` lacks the suffix that tells apart equal buttons of one message;
+    ``is_page``: there was one, so the button changes a page.
     """
 
     workspace: WorkspaceId
@@ -39,6 +40,7 @@ class ActionRequest:
     view_metadata: str
     view_type: str
     selected: str
+    is_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,11 @@ class FormValues:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A submitted modal. ``response_urls`` has pairs of a channel chosen in the modal and the URL to answer there."""
+    """A submitted modal.
+
+    ``response_urls`` has pairs of a channel chosen in the modal and the URL to answer there, ``inputs`` the ids of the
+    fields in their order.
+    """
 
     workspace: WorkspaceId
     enterprise: str
@@ -83,12 +89,13 @@ class Submission:
     metadata: str
     form: FormValues
     response_urls: tuple[tuple[str, str], ...]
+    inputs: tuple[str, ...] = ()
 
 
 def parse_action(body: Mapping[str, Any]) -> ActionRequest | None:
     """Parse the first action of a payload. Slack sends only one."""
     action = mapping(next(iter(items(body.get("actions"))), None))
-    action_id = text(action.get("action_id")).partition(":")[0]
+    action_id, _, suffix = text(action.get("action_id")).partition(":")
     workspace, user = workspace_of(body), mapping(body.get("user"))
     if body.get("type") != "block_actions" or not (workspace and text(user.get("id")) and action_id):
         return None
@@ -114,6 +121,7 @@ def parse_action(body: Mapping[str, Any]) -> ActionRequest | None:
         view_metadata=text(view.get("private_metadata")),
         view_type=text(view.get("type")),
         selected=next(iter(_chosen(action)), ""),
+        is_page=bool(suffix),
     )
 
 
@@ -166,6 +174,9 @@ def parse_submission(body: Mapping[str, Any]) -> Submission | None:
         metadata=text(view.get("private_metadata")),
         form=parse_form(mapping(view.get("state")).get("values")),
         response_urls=tuple(_response_urls(body)),
+        inputs=texts(
+            [block.get("block_id") for block in map(mapping, items(view.get("blocks"))) if block.get("type") == "input"]
+        ),
     )
 
 

@@ -17,7 +17,7 @@ async def test_url_is_looked_up_with_all_modifiers(slack: FakeSlack, start: Star
     address = pictures.url("v.png", VALVE)
     answer = await run_command(slack, f"min:0 search top:2 <{address}> in:parts")
     assert (answer.to, answer.via) == (SOMEONE, "response_url")
-    assert "*Top 2 matches* in `parts` (2 images)" in answer.everything
+    assert "*The same image is* in `parts` (2 images)  ·  2 matches" in answer.everything
     assert "*1.*  `valve_0042`" in answer.everything
     assert "*2.*  `gasket_7`" in answer.everything
     only = await run_command(slack, f"{address} in:parts top:1 min:0")

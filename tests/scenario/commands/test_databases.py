@@ -107,11 +107,10 @@ async def test_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, star
     assert form.errors == {"name": "That's not its name. Type parts to delete it."}
     assert await names_of(app) == ["parts"]
     await slack.submit(form, {"name": " Parts"})
-    done = await slack.wait_for_view(lambda view: "Deleted the database" in view.everything)
-    assert done is form
-    assert await names_of(app) == []
     notice = await slack.wait_for(lambda m: "Deleted the database `parts`" in m.text)
     assert notice.to == SOMEONE
+    assert slack.views() == []
+    assert await names_of(app) == []
 
 
 async def test_only_creators_and_admins_delete_databases(slack: FakeSlack, start: Start) -> None:
@@ -136,7 +135,7 @@ async def test_former_admins_cannot_delete(slack: FakeSlack, start: Start) -> No
     form = await slack.wait_for_view("delete_database_form", user="U0BOSS")
     # Simulates a form that an admin opened and somebody else submitted.
     await slack.submit(form, {"name": "parts"}, user=OTHER)
-    await slack.wait_until(lambda: "can delete it" in form.everything)
+    await slack.wait_until(lambda: "can delete it" in form.errors.get("name", ""))
     assert await names_of(app) == ["parts"]
 
 
@@ -147,7 +146,7 @@ async def test_database_deleted_meanwhile_is_named(slack: FakeSlack, start: Star
     form = await slack.wait_for_view("delete_database_form")
     await app.services.databases.delete(key_of(app, "parts"))
     await slack.submit(form, {"name": "parts"})
-    await slack.wait_until(lambda: "no database “parts”" in form.everything)
+    await slack.wait_until(lambda: "no database “parts”" in form.errors.get("name", ""))
 
 
 async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:

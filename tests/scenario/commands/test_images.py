@@ -132,7 +132,7 @@ async def test_invalid_add_changes_nothing(
 
 
 async def test_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
-    await fill_with(await start(), "parts", 18)
+    await fill_with(await start(VSEARCH_ADMINS=SOMEONE), "parts", 18)
     first = await run_command(slack, "list in:parts order:asc")
     assert "18 images in `parts`, oldest first, page 1 of 3" in first.text
     assert "`part_00`" in first.everything

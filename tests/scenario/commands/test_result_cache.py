@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from bot.app.services import Services, build_services
 from bot.app.slack_app import SlackApp
+from bot.blocks.messages import matches
 from bot.config.settings import Settings
 from bot.domain.catalogue import SlackOrigin
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
@@ -21,10 +23,16 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, key_of, press, run_command
 
-FROM_CACHE = re.compile(r"From an earlier search at \d\d:\d\d UTC\.")
+FROM_CACHE = re.compile(r"As of <!date\^\d+\^\{ago\}\|\d\d:\d\d UTC>\.")
 LOOK_UP = "search last in:parts min:0"
 
 Write = Callable[[SlackApp, FakeSlack], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(autouse=True)
+def age_is_always_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make answers say how old they are even if it's only a moment, as they do after a minute."""
+    monkeypatch.setattr(matches, "FRESH_FOR", timedelta(0))
 
 
 async def answered(slack: FakeSlack, image: bytes) -> Message:

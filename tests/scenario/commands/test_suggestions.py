@@ -94,4 +94,4 @@ async def test_question_about_a_picture_gets_a_button_to_the_database_that_was_m
     slack.add_channel("D0SOMEONE", "", kind="im")
     await slack.upload(VALVE, channel="D0SOMEONE", text="in:prats")
     direct = await slack.wait_for(lambda message: message.channel == "D0SOMEONE" and bool(message.blocks))
-    assert "Search parts" in direct.everything
+    assert "Search “parts”" in direct.everything

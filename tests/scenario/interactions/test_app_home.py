@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from bot.app.slack_app import SlackApp
+from bot.blocks.button_state import FormState
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import WorkspaceId
@@ -157,8 +160,10 @@ async def test_hints_are_set_by_authorised_people(slack: FakeSlack, start: Start
 async def test_settings_and_deletion_are_refused_to_others(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await run_command(slack, "db create parts")
-    home = await open_home(slack, OTHER)
+    home, theirs = await open_home(slack), await open_home(slack, OTHER)
     for action in ("database_settings", "delete_database"):
+        # They have no such button, so the press is forged.
+        assert action not in str(theirs.body)
         before = len(slack.transcript)
         await slack.press_in_view(home, action, user=OTHER)
         notice = await message_after(slack, before)
@@ -180,7 +185,8 @@ async def test_database_is_deleted(slack: FakeSlack, start: Start) -> None:
     assert set(form.errors) == {"name"}
     await slack.submit(form, {"name": "parts"})
     await wait_until_hidden(slack, home, "`parts`")
-    await slack.wait_until(lambda: "Deleted the database `parts` with 1 image." in form.everything)
+    notice = await slack.wait_for(lambda m: m.text == "Deleted the database `parts` with 1 image.")
+    assert (form.closed, slack.state.channels[notice.channel].kind) == (True, "im")
     assert await names_of(app) == ["logos"]
 
 
@@ -230,3 +236,21 @@ async def test_many_databases_and_channels_fit(slack: FakeSlack, start: Start) -
     assert "more databases" in home.everything
     assert "more channels" in home.everything
     assert await images_of(app, "database_00", "nothing") == ()
+
+
+async def test_results_of_the_form_come_directly_although_home_has_a_response_url(
+    slack: FakeSlack, start: Start
+) -> None:
+    await fill(await start(), "parts", valve_0042=VALVE)
+    home = await open_home(slack)
+    await slack.press_in_view(home, "open_search")
+    form = await slack.wait_for_view("search_form")
+    # Some clients send such a URL. It takes replies and shows them nowhere.
+    nowhere = slack.state.new_response_url("C0NOWHERE", SOMEONE)
+    state = FormState.decode(form.body["private_metadata"])
+    form.body["private_metadata"] = dataclasses.replace(state, response_url=nowhere).encode()
+    await slack.submit(form, {"files": VALVE})
+    answer = await message_after(slack, 0)
+    assert "`valve_0042`" in answer.everything
+    assert (slack.state.channels[answer.channel].kind, answer.via) == ("im", "chat.postMessage")
+    assert slack.views() == []

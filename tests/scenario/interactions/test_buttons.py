@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from bot.blocks.wording.errors import STILL_WORKING
+from bot.domain.catalogue import SlackOrigin
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import EntityId, Note
 from bot.domain.matches import Matches
@@ -18,7 +20,17 @@ from handlers import errors
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, add_secret, key_of, press, run_command
+from tests.scenario.support.requests import (
+    GASKET,
+    UNRELATED,
+    VALVE,
+    act,
+    action_ids,
+    add_secret,
+    key_of,
+    press,
+    run_command,
+)
 
 FIVE = {f"part_{seed}": encoded(photo(320, 240, seed=seed), "PNG") for seed in range(10, 15)}
 WANTED = FIVE["part_10"]
@@ -26,7 +38,7 @@ WANTED = FIVE["part_10"]
 
 def entities(message: Message) -> list[str]:
     """Return the entities that an answer shows, best first."""
-    return re.findall(r"\*\d+\.\*  `(\w+)`", message.everything)
+    return re.findall(r"\*\d+\.\*  (?:\*[^*]+\*  ·  )?`(\w+)`", message.everything)
 
 
 async def shared(slack: FakeSlack, *images: bytes, text: str = "top:2 min:0", channel: str = GENERAL) -> Message:
@@ -38,7 +50,7 @@ async def shared(slack: FakeSlack, *images: bytes, text: str = "top:2 min:0", ch
 async def change_page(slack: FakeSlack, message: Message, label: str) -> Message:
     """Press More or Previous in an ephemeral message, and return the message that replaces it."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
-    [button] = [button for row in rows for button in row if button["text"]["text"] == label]
+    [button] = [button for row in rows for button in row if button.get("text", {}).get("text") == label]
     await slack.press(message, button["action_id"], user=message.to, value=button["value"])
     return await slack.wait_for_edit(message)
 
@@ -73,8 +85,8 @@ async def test_pages_count_ids_and_not_photos(slack: FakeSlack, start: Start) ->
         jpeg = await services.normaliser.jpeg(picture)
         await services.additions.add(key_of(app, "parts"), picture, jpeg, EntityId("part_10"), Note(""))
     first = await shared(slack, WANTED)
-    assert "Top 2 of 5 matches" in first.everything
-    assert first.everything.count("4 photos") == 1
+    assert "top 2 of 5 matches" in first.everything
+    assert first.everything.count("·  4 photos") == 1
     second = await press(slack, first, "results_more")
     third = await change_page(slack, second, "Show more")
     assert sorted(entities(first) + entities(second) + entities(third)) == sorted(FIVE)
@@ -102,7 +114,7 @@ async def test_ephemeral_answer_is_shared_with_the_channel(
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     mine = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0", user="U0OTHER")
     assert "results_share" in action_ids(mine)
-    await slack.press(mine, "results_share", user="U0OTHER")
+    await act(slack, mine, "results_share", user="U0OTHER")
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
     assert public.channel == mine.channel
     assert entities(public) == entities(mine)
@@ -110,20 +122,61 @@ async def test_ephemeral_answer_is_shared_with_the_channel(
     assert "results_share" not in action_ids(public)
 
 
-async def test_shared_page_starts_with_the_best_match(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_exactly_the_page_that_is_seen_is_shared(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     mine = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:2 min:0")
     second = await change_page(slack, mine, "Show more")
-    await slack.press(second, "results_share")
+    await act(slack, second, "results_share")
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
-    assert entities(public)[0] == "part_10"
+    assert "Matches 3 to 4 of 5" in public.everything
+    assert entities(public) == entities(second)
+    assert "asked about `v.png`" in public.everything
+    assert f"<{pictures.url('v.png', WANTED)}|the picture>" in public.everything
+
+
+async def test_shared_answer_links_to_the_picture_of_its_channel(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", **FIVE)
+    shared = await slack.upload(slack.host(WANTED, "wanted.png"), text="look")
+    mine = await run_command(slack, "search last")
+    await act(slack, mine, "results_share")
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
+    assert "asked about `wanted.png`" in public.everything
+    assert f"/p{shared.ts.replace('.', '')}|the picture>" in public.everything
+
+
+async def test_weaker_matches_are_shown_by_a_button(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", **FIVE)
+    first = await shared(slack, WANTED, text="min:9")
+    assert entities(first) == ["part_10"]
+    weaker = await press(slack, first, "results_more")
+    assert "part_10" not in entities(weaker)
+    assert len(entities(weaker)) == 4
+
+
+async def test_all_photos_of_an_entity_are_shown_to_whoever_may_see_them(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", **FIVE)
+    slack.add_channel("C0PRIVATE", "secrets", kind="private", members=[SOMEONE])
+    for seed, channel in ((20, ""), (21, "C0PRIVATE")):
+        picture, jpeg = await app.services.normaliser.picture_and_jpeg(encoded(photo(320, 240, seed=seed), "PNG"))
+        origin = SlackOrigin(f"F0{seed}", channel, "1.2", kind=ChannelKind.PRIVATE) if channel else None
+        await app.services.additions.add(
+            key_of(app, "parts"), picture, jpeg, EntityId("part_10"), Note(""), origin=origin
+        )
+    first = await shared(slack, WANTED)
+    for user, photos in ((SOMEONE, "*3 photos*"), ("U0OTHER", "*2 photos*")):
+        before = len(slack.transcript)
+        await slack.press(first, "entity_photos", user=user)
+        gallery = await slack.wait_for_answer(to=user, after=before)
+        assert f"{photos} of `part_10` in `parts`" in gallery.everything
+        assert sum(block["type"] == "image" for block in gallery.blocks) == int(photos[1])
 
 
 async def test_answer_shared_from_a_thread_stays_in_the_thread(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", **FIVE)
     first = await shared(slack, WANTED)
     second = await press(slack, first, "results_more")
-    await slack.press(second, "results_share")
+    await act(slack, second, "results_share")
     public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert (public.to, public.thread_ts) == ("", first.thread_ts)
 
@@ -136,7 +189,7 @@ async def test_shared_answer_shows_only_what_the_whole_channel_may_see(
     await add_secret(slack, app)
     mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
     assert "secret_valve" in mine.everything
-    await slack.press(mine, "results_share")
+    await act(slack, mine, "results_share")
     public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert "secret_valve" not in public.everything
     assert "hush" not in public.everything
@@ -157,7 +210,7 @@ async def test_more_shows_what_the_person_may_see(slack: FakeSlack, start: Start
     assert "secret" not in first.everything + other.everything
 
 
-async def test_each_of_several_pictures_has_its_own_buttons(slack: FakeSlack, start: Start) -> None:
+async def test_each_of_several_pictures_has_its_whole_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=UNRELATED, **FIVE)
     await fill(app, "logos", acme=GASKET)
@@ -165,18 +218,23 @@ async def test_each_of_several_pictures_has_its_own_buttons(slack: FakeSlack, st
         slack.host(VALVE, "valve.png"), slack.host(GASKET, "gasket.png"), text="in:parts min:0", mention=True
     )
     answer = await slack.wait_for_reply(GENERAL, message.ts)
+    assert "2 of 2 found" in answer.everything
     assert action_ids(answer).count("results_more") == 2
     before = len(slack.transcript)
-    await slack.press(answer, "results_more", about="gasket.png")
+    await act(slack, answer, "results_more", about=message.files[1].id)
     whole = await slack.wait_for_answer(after=before)
     # The answer for this one picture, from its first match.
     assert entities(whole)[0] == "gasket_7"
     assert "10/10" in whole.text
-    await slack.press(answer, "results_another_database", about="gasket.png")
+    await act(slack, whole, "results_another_database")
     view = await slack.wait_for_view("another_database_form")
     before = len(slack.transcript)
     await slack.submit(view)
     assert entities(await slack.wait_for_answer(after=before)) == ["acme"]
+    before = len(slack.transcript)
+    await act(slack, answer, "results_another_database")
+    await slack.submit(await slack.wait_for_view("another_database_form"))
+    assert "of 2 found" in (await slack.wait_for_answer(after=before)).everything
 
 
 async def test_response_url_budget_is_not_exceeded(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
@@ -205,7 +263,7 @@ async def test_slow_search_is_announced_and_then_answered(
 
     monkeypatch.setattr(type(app.services.visual), "search", slow)
     before = len(slack.transcript)
-    await slack.press(first, "results_more")
+    await act(slack, first, "results_more")
     progress = await slack.wait_for_answer(after=before)
     assert progress.text == STILL_WORKING
     announced.set()

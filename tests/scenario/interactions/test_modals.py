@@ -1,4 +1,4 @@
-"""The search form: several pictures and a URL, mistakes, the waiting view, and where the answer goes."""
+"""The search form: several pictures and a URL, mistakes, failures, and where the answer goes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from bot.app.slack_app import SlackApp
+from bot.blocks.wording.errors import STILL_WORKING
 from bot.domain.errors import BackendDown
+from handlers.listeners import submitted_modal
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import (
     GASKET,
     UNRELATED,
     VALVE,
+    act,
     action_ids,
-    idle,
     images_of,
     key_of,
     message_after,
@@ -32,11 +34,6 @@ async def open_search_form(slack: FakeSlack) -> View:
     return await slack.wait_for_view(FORM)
 
 
-async def wait_for_text(slack: FakeSlack, view: View, text: str) -> None:
-    """Wait until a modal shows a text."""
-    await slack.wait_until(lambda: text in view.everything)
-
-
 async def test_several_pictures_and_a_url_get_one_answer(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
@@ -45,13 +42,12 @@ async def test_several_pictures_and_a_url_get_one_answer(
     form = await open_search_form(slack)
     files = [slack.host(VALVE, "one.png"), slack.host(UNRELATED, "two.png")]
     ack = await slack.submit(form, {"files": files, "url": pictures.url("three.png", GASKET)})
-    assert ack["response_action"] == "update"
-    assert "Searching…" in str(ack["view"])
+    assert ack == {"response_action": "clear"}
     answer = await slack.wait_for_answer()
-    for part in ("*3 pictures* looked up in `parts`", "1. one.png", "`valve_0042`", "2. two.png", "`gasket_7`"):
+    for part in ("*2 of 3 found* in `parts`", "`one.png`", "`valve_0042`", "`two.png`", "`gasket_7`"):
         assert part in answer.everything
     assert (answer.to, answer.via, answer.channel) == (SOMEONE, "response_url", GENERAL)
-    await wait_for_text(slack, form, "Your results are in the channel. Only you can see them.")
+    assert slack.views() == []
     assert len(slack.transcript) == 1
 
 
@@ -78,7 +74,10 @@ async def test_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) -> N
     assert f"<@{SOMEONE}>" in answer.everything
     assert "`gasket_7`" not in answer.everything
     assert "results_share" not in action_ids(answer)
-    await wait_for_text(slack, form, "The results are in the channel.")
+    # Nobody else has seen the picture.
+    assert any(element.get("slack_file") for block in answer.blocks for element in block.get("elements", ()))
+    assert "asked about `" in answer.everything
+    await slack.wait_until(lambda: form.closed)
 
 
 @pytest.mark.parametrize("readers", ["me", "channel"])
@@ -98,7 +97,7 @@ async def test_private_channel_without_the_bot_counts_as_unknown_readers(slack: 
     await slack.command("", channel="C0AWAY")
     form = await slack.wait_for_view(FORM)
     await slack.submit(form, {"files": VALVE, "readers": "channel"})
-    await slack.wait_until(lambda: "Nothing that I can show here" in form.everything)
+    await slack.wait_until(lambda: "Nothing that I can show here" in str(form.errors))
     assert [message for message in slack.transcript if message.channel == "C0AWAY"] == []
     assert "valve_0042" not in form.everything
 
@@ -157,57 +156,56 @@ class HeldSearch:
         monkeypatch.setattr(type(app.services.visual), "search", slow_search)
 
 
-async def test_slow_search_shows_a_waiting_view_at_once(
+async def test_form_of_a_slow_search_closes_in_time(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(submitted_modal, "CLOSE_AFTER_S", 0.05)
+    monkeypatch.setattr(submitted_modal, "PROGRESS_AFTER_S", 0.1)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     slow = HeldSearch(app, monkeypatch)
     form = await open_search_form(slack)
-    await slack.submit(form, {"files": VALVE})
-    await slow.begun.wait()
-    assert "Searching…" in form.everything
+    ack = await slack.submit(form, {"files": VALVE})
+    assert ack == {"response_action": "clear"}
     assert slack.state.acks[-1].seconds < 1
+    assert (await slack.wait_for_answer()).text == STILL_WORKING
+    before = len(slack.transcript)
     slow.go_on.set()
-    await wait_for_text(slack, form, "Your results are in the channel. Only you can see them.")
-    assert "`valve_0042`" in slack.transcript[-1].everything
+    assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
+    assert slack.views() == []
 
 
-async def test_closed_form_is_still_answered(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = await start()
-    await fill(app, "parts", valve_0042=VALVE)
-    slow = HeldSearch(app, monkeypatch)
-    form = await open_search_form(slack)
-    await slack.submit(form, {"files": VALVE})
-    await slow.begun.wait()
-    await slack.close(form)
-    slow.go_on.set()
-    assert "`valve_0042`" in (await slack.wait_for_answer()).everything
-    await idle(app)
-    assert len(slack.transcript) == 1
-
-
-async def test_failure_after_the_form_was_closed_is_reported_in_the_channel(
-    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+async def test_form_that_failed_after_it_closed_opens_again_with_its_input(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, pictures: PictureServer
 ) -> None:
-    app = await start()
+    monkeypatch.setattr(submitted_modal, "CLOSE_AFTER_S", 0.05)
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
-    begun, go_on = asyncio.Event(), asyncio.Event()
+    await fill(app, "logos", acme=GASKET)
+    go_on, search = asyncio.Event(), app.services.visual.search
 
     async def fail(*_: object) -> None:
-        begun.set()
         await go_on.wait()
         raise BackendDown("disk /dev/secret is on fire")
 
     monkeypatch.setattr(type(app.services.visual), "search", fail)
     form = await open_search_form(slack)
-    await slack.submit(form, {"files": VALVE})
-    await begun.wait()
-    await slack.close(form)
+    url = pictures.url("v.png", GASKET)
+    await slack.submit(form, {"files": slack.host(VALVE, "v.png"), "url": url, "database": "logos", "top": "3"})
+    await slack.wait_until(lambda: form.closed)
+    before = len(slack.transcript)
     go_on.set()
-    notice = await slack.wait_for_answer()
-    assert "try again" in notice.text
+    notice = await slack.wait_for_answer(after=before)
+    assert "try again" in notice.text.lower()
     assert "secret" not in notice.everything
+    await slack.press(notice, "reopen_form")
+    again = await slack.wait_for_view(FORM)
+    assert "Your images are still here: `v.png`." in again.everything
+    assert url in str(again.body["blocks"])
+    monkeypatch.setattr(type(app.services.visual), "search", lambda _, *given: search(*given))
+    before = len(slack.transcript)
+    await slack.submit(again, {})
+    await slack.wait_for(lambda message: "*1 of 2 found* in `logos`" in message.everything)
 
 
 async def test_failure_is_reported_in_the_form(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,18 +218,33 @@ async def test_failure_is_reported_in_the_form(slack: FakeSlack, start: Start, m
     monkeypatch.setattr(type(app.services.visual), "search", fail)
     form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE})
-    await wait_for_text(slack, form, "can't be reached right now")
-    assert "secret" not in form.everything
+    await slack.wait_until(lambda: "can't be reached right now" in form.errors.get("files", ""))
+    assert "secret" not in str(form.errors)
     assert slack.transcript == []
 
 
-async def test_database_deleted_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
+async def test_unreachable_address_is_reported_at_its_field(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
+    app = await start(VSEARCH_TRUSTED_HOSTS=f"{pictures.address},127.0.0.1:9")
+    await fill(app, "parts", valve_0042=VALVE)
+    form = await open_search_form(slack)
+    for url in ("http://127.0.0.1:9/v.png", pictures.url("moved.png", b"<html>moved</html>")):
+        await slack.submit(form, {"url": url})
+        await slack.wait_until(lambda: bool(form.errors))
+        assert list(form.errors) == ["url"]
+        assert not form.closed
+    await slack.submit(form, {"url": pictures.url("v.png", VALVE)})
+    assert "`valve_0042`" in (await slack.wait_for_answer()).everything
+
+
+async def test_database_deleted_meanwhile_is_named_at_its_field(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     form = await open_search_form(slack)
     await app.services.databases.delete(key_of(app, "parts"))
     await slack.submit(form, {"files": VALVE})
-    await wait_for_text(slack, form, "no database “parts”")
+    await slack.wait_until(lambda: bool(form.errors))
 
 
 async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
@@ -258,11 +271,13 @@ async def test_global_shortcut_answers_directly_if_no_conversation_is_chosen(sla
     await slack.shortcut_global("search_by_image")
     form = await slack.wait_for_view(FORM)
     await slack.submit(form, {"files": VALVE, "conversation": None, "readers": "channel"})
+    assert form.errors == {"conversation": "Choose the channel that gets the results."}
+    await slack.submit(form, {"files": VALVE, "conversation": None, "readers": "me"})
     answer = await slack.wait_for(lambda m: "`valve_0042`" in m.everything)
     assert (slack.state.channels[answer.channel].kind, answer.via) == ("im", "chat.postMessage")
     # A direct message has nobody to share with.
     assert "results_share" not in action_ids(answer)
-    await wait_for_text(slack, form, "Your results are in your direct messages with me.")
+    assert slack.views() == []
 
 
 async def test_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -> None:
@@ -271,15 +286,15 @@ async def test_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -
     form = await open_search_form(slack)
     await slack.submit(form, {"files": slack.host(VALVE, "Ball valve.png")})
     answer = await slack.wait_for_answer()
-    await slack.press(answer, "results_add_this")
+    await act(slack, answer, "results_add_this")
     add = await slack.wait_for_view("add_form")
     await slack.submit(add, {"entity": "Ball\u202eValve", "note": "DN 25"})
     assert "entity" in add.errors
     await slack.submit(add, {"entity": "Valve_0042", "note": "DN 25"})
-    await wait_for_text(slack, add, "`Valve_0042`")
+    again = await slack.wait_for(lambda m: "Added" in m.text)
+    assert add.closed
     [record] = await images_of(app, "parts", "valve_0042")
     assert (record.note, record.added_by) == ("DN 25", SOMEONE)
-    again = await slack.wait_for(lambda m: "Added" in m.text)
     assert again.to == SOMEONE
 
 
@@ -291,7 +306,7 @@ async def test_same_search_runs_in_another_database(slack: FakeSlack, start: Sta
     await slack.submit(form, {"files": VALVE, "database": "parts"})
     answer = await slack.wait_for_answer()
     before = len(slack.transcript)
-    await slack.press(answer, "results_another_database")
+    await act(slack, answer, "results_another_database")
     another = await slack.wait_for_view("another_database_form")
     await slack.submit(another)
     found = await slack.wait_for_answer(after=before)

@@ -31,7 +31,7 @@ async def test_image_from_a_form_in_a_closed_conversation_stays_there(
     await slack.press(await slack.wait_for_answer(to=INSIDER), "results_add_this", user=INSIDER)
     form = await slack.wait_for_view("add_form", user=INSIDER)
     await slack.submit(form, {"database": "parts", "entity": "secret_plan", "note": "tell nobody"})
-    await slack.wait_until(lambda: "Added" in form.everything)
+    await slack.wait_for(lambda message: "Added" in message.text)
     outsider = await listed(slack, OUTSIDER)
     assert reveals_nothing(outsider)
     assert "`sofa`" in outsider.everything
@@ -74,5 +74,5 @@ async def test_form_adds_nothing_to_a_conversation_that_was_deleted(slack: FakeS
     await (await slack.delete_channel(THERE))
     await settled(slack, app)
     await slack.submit(form, {"database": "parts", "entity": "secret_plan"})
-    await slack.wait_until(lambda: "deleted" in form.everything)
+    await slack.wait_until(lambda: "deleted" in str(form.errors))
     assert [record.entity for record in await images_in(app)] == ["sofa"]

@@ -96,7 +96,7 @@ async def test_guest_sees_what_they_added_by_form(slack: FakeSlack, start: Start
     await slack.press(await slack.wait_for_answer(to=GUEST), "results_add_this", user=GUEST)
     form = await slack.wait_for_view("add_form", user=GUEST)
     await slack.submit(form, {"database": "parts", "entity": "mine"})
-    await slack.wait_until(lambda: "already in `parts`" in form.everything)
+    await slack.wait_for(lambda message: "already in `parts`" in message.text)
     listing = await run_command(slack, "list in:parts", user=GUEST, channel="C0OTHER")
     assert f"by <@{GUEST}>" in listing.everything
     assert hides(listing, "sofa", "tell nobody", THERE)

@@ -11,7 +11,7 @@ from bot.domain.channels import ChannelMode
 from tests.fakes.slack import FakeSlack, Json
 from tests.fakes.slack.files import connect_stub
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import action_ids, press, run_command
+from tests.scenario.support.requests import act, action_ids, press, run_command
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, entities, images_in, reply, settled, watch
 
 SHARED = "C0SHARED"
@@ -124,7 +124,7 @@ async def test_guests_cannot_press_buttons(slack: FakeSlack, start: Start, monke
     send_as_guests(slack, monkeypatch)
     for action in pressed:
         before = len(slack.transcript)
-        await slack.press(answer, action, user=GUEST)
+        await act(slack, answer, action, user=GUEST)
         notice = await slack.wait_for_answer(to=GUEST, after=before)
         assert notice.text == OTHER_ORGANISATION
     assert slack.views(GUEST) == []
@@ -136,7 +136,7 @@ async def test_guests_cannot_press_offers(slack: FakeSlack, start: Start, monkey
     send_as_guests(slack, monkeypatch)
     for action in action_ids(offer):
         before = len(slack.transcript)
-        await slack.press(offer, action, user=GUEST)
+        await act(slack, offer, action, user=GUEST)
         assert (await slack.wait_for_answer(to=GUEST, after=before)).text == OTHER_ORGANISATION
     await settled(slack, app)
     assert slack.views(GUEST) == []

@@ -64,9 +64,18 @@ async def test_forms_are_opened_by_one_and_processed_by_the_other(slack: FakeSla
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     ack = await slack.submit(form, {"files": GASKET})
-    assert "Searching…" in str(ack["view"])
+    assert ack == {"response_action": "clear"}
     assert "`gasket_7`" in (await slack.wait_for_answer()).everything
-    await slack.wait_until(lambda: "Only you can see them" in form.everything)
+
+
+async def test_failure_in_a_worker_brings_the_form_back(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    await slack.command("")
+    form = await slack.wait_for_view("search_form")
+    await slack.submit(form, {"files": slack.host(GASKET[:200], "broken.png")})
+    notice = await slack.wait_for_answer()
+    assert "damaged" in notice.text
+    await slack.press(notice, "reopen_form")
+    assert "`broken.png`" in (await slack.wait_for_view("search_form")).everything
 
 
 async def test_mistakes_in_a_form_are_shown_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
@@ -83,7 +92,7 @@ async def test_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, 
     await slack.press(answer, "results_add_this")
     form = await slack.wait_for_view("add_form")
     await slack.submit(form, {"entity": "stranger"})
-    await slack.wait_until(lambda: "stranger" in form.everything and "Adding" not in form.everything)
+    await answer_with(slack, "as `stranger`")
     assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 

@@ -48,7 +48,7 @@ async def test_message_text_modifies_the_search(slack: FakeSlack, start: Start) 
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=UNRELATED)
     await fill(app, "logos", acme=GASKET)
     answer = await reply(slack, await slack.upload(VALVE, text="who knows this? in:parts top:2 min:0"))
-    assert "Top 2 of 3 matches" in answer.everything
+    assert "top 2 of 3 matches" in answer.everything
     strict = await reply(slack, await slack.upload(VALVE, text="in:parts min:9.5"))
     assert "gasket_7" not in strict.everything
     assert "2 weaker matches hidden." in strict.everything

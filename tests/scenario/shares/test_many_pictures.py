@@ -7,7 +7,7 @@ import re
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import decode_searches
 from bot.blocks.ids import ActionId
 from bot.blocks.reply import Reply
 from bot.domain.channels import ChannelMode
@@ -16,7 +16,7 @@ from handlers.replies.delivery import PostedMessage
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, images_of
+from tests.scenario.support.requests import GASKET, VALVE, act, images_of
 from tests.scenario.support.shares import entities, retry_at_once, settled, watch
 
 
@@ -35,16 +35,12 @@ async def share(slack: FakeSlack, number: int, *, content: bytes = VALVE, mentio
 
 def addable(messages: list[Message]) -> list[str]:
     """Return the files that the messages' buttons add."""
-    elements = [
-        element
-        for message in messages
-        for block in message.blocks
-        for element in (*block.get("elements", ()), block.get("accessory", {}))
-    ]
+    elements = [element for message in messages for block in message.blocks for element in block.get("elements", ())]
     return [
-        SearchState.decode(element["value"]).file
+        search.file
         for element in elements
         if element.get("action_id") == ActionId.ADD_THIS
+        for search in decode_searches(element["value"])
     ]
 
 
@@ -75,8 +71,9 @@ async def test_last_of_twenty_pictures_is_added_by_its_button(slack: FakeSlack, 
     shared = await slack.upload(*files, slack.host(last, "the last one.png"))
     await settled(slack, app)
     answer = slack.replies(shared.ts)[-1]
-    await slack.press(answer, ActionId.ADD_THIS, about=shared.files[-1].id)
+    await act(slack, answer, ActionId.ADD_THIS, about=shared.files[-1].id)
     form = await slack.wait_for_view("add_form")
+    # Pictures that the database has are not chosen at first.
     await slack.submit(form, {})
     await slack.wait_for(lambda message: "Added" in message.text)
     assert await entities(app) == ["valve_0042", "the last one"]
@@ -200,4 +197,4 @@ async def test_form_about_twenty_pictures_searches_another_database(slack: FakeS
     await settled(slack, app)
     assert len(await images_of(app, "parts", "valve_0042")) == 1
     answers = [found for found in slack.transcript if found.to]
-    assert sum(found.everything.count("*10/10*") for found in answers) == 20
+    assert sum(found.everything.count("same image, 10/10") for found in answers) == 20

@@ -197,9 +197,9 @@ async def test_command_and_form_show_progress(slack: FakeSlack, start: Start, re
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     await slack.submit(form, {"files": hold(slack, released, GASKET)})
-    await slack.wait_for_view(lambda view: "Searching" in view.everything)
+    await slack.wait_until(lambda: form.closed)
     released.set()
-    await slack.wait_for_view(lambda view: "Your results are in the channel" in view.everything)
+    await slack.wait_for(lambda message: "`gasket" in message.everything)
 
 
 async def test_author_of_a_queued_share_learns_that_it_waits(

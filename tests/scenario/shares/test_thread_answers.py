@@ -35,7 +35,7 @@ async def test_shared_picture_is_answered_in_its_thread(slack: FakeSlack, start:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     answer = await reply(slack, await slack.upload(VALVE))
     assert "`valve_0042`" in answer.everything
-    assert "*10/10*" in answer.everything
+    assert "10/10" in answer.everything
     assert "same image" in answer.everything
     assert "`parts` (2 images)" in answer.everything
     assert "About valve_0042" in answer.everything

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from bot.app.slack_app import SlackApp
+from bot.blocks.ids import ActionId
+from bot.blocks.messages.result_actions import MENU_ACTIONS
 from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message
@@ -27,7 +30,7 @@ async def run_command(slack: FakeSlack, text: str, *, user: str = SOMEONE, chann
 async def press(slack: FakeSlack, message: Message, action_id: str, *, user: str = SOMEONE) -> Message:
     """Press a button, and return the next answer to that person."""
     before = len(slack.transcript)
-    await slack.press(message, action_id, user=user)
+    await act(slack, message, action_id, user=user)
     return await slack.wait_for_answer(to=user, after=before)
 
 
@@ -41,6 +44,30 @@ def press_as(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, user: str) -> No
         return deliver(kind, payload)
 
     monkeypatch.setattr(slack, "deliver", sent)
+
+
+async def act(slack: FakeSlack, message: Message, action_id: str, *, user: str = SOMEONE, about: str = "") -> None:
+    """Press a button, or choose the action in a menu of the message."""
+    current = slack.current(message) or message
+    options = [value for name, value in _options(current) if name == action_id and about in value]
+    if options and not any(name.partition(":")[0] == action_id for name in _buttons(current)):
+        await slack.press(message, ActionId.MENU, user=user, value=options[0])
+    else:
+        await slack.press(message, action_id, user=user, about=about)
+
+
+def _buttons(message: Message) -> list[str]:
+    return [element["action_id"] for element in _elements(message) if "options" not in element]
+
+
+def _options(message: Message) -> list[tuple[str, str]]:
+    """Return the action and the value of each option of the message's menus."""
+    options = [option["value"] for element in _elements(message) for option in element.get("options", ())]
+    return [(MENU_ACTIONS[value.partition("|")[0]], value) for value in options]
+
+
+def _elements(message: Message) -> list[dict[str, Any]]:
+    return [element for block in message.blocks if block["type"] == "actions" for element in block["elements"]]
 
 
 async def add_secret(slack: FakeSlack, app: SlackApp) -> None:
@@ -86,7 +113,5 @@ async def names_of(app: SlackApp) -> list[str]:
 
 
 def action_ids(message: Message) -> list[str]:
-    """Return the action ids of a message's buttons."""
-    return [
-        element["action_id"] for block in message.blocks if block["type"] == "actions" for element in block["elements"]
-    ]
+    """Return the actions of a message's buttons and menus."""
+    return [*_buttons(message), *(name for name, _ in _options(message))]

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.blocks import limits
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import SearchState, decode_option
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import PresentationOptions
 from bot.blocks.reply import Reply
@@ -33,8 +33,9 @@ STATE = SearchState(file="F0123", name="valve.jpg", channel="C1", message="1.2",
 PICTURES = {DataId(str(rank)): PictureRef(url=f"https://bot.example/media/{rank}") for rank in range(1, 60)}
 
 _OURS = re.compile(
-    r"<@U0[A-Z]+>|<#[CG][A-Z0-9]+>|<!date\^-?\d+\^\{date_short_pretty\}( at \{time\})?\|[0-9: -]+( UTC)?>"
-    r"|<https://fake\.slack\.com/[!-;=?-~]*\|original message>"
+    r"<@U0[A-Z]+>|<#[CG][A-Z0-9]+>|<!date\^-?\d+\^\{date_short_pretty\}\|\d+ \w{3} \d+>"
+    r"|<!date\^-?\d+\^\{ago\}\|\d\d:\d\d UTC>"
+    r"|<https://fake\.slack\.com/[!-;=?-~]*\|(original message|the picture)>"
 )
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -98,9 +99,22 @@ def shown(reply: Reply) -> str:
 
 
 def pressable(blocks: Any) -> Mapping[str, dict[str, Any]]:
-    """Return the buttons by their text."""
-    rows = [block["elements"] for block in blocks if block["type"] == "actions"]
-    return {element["text"]["text"]: element for row in rows for element in row}
+    """Return the buttons of the rows, and the options of their menus, by their text."""
+    elements = [element for block in blocks if block["type"] == "actions" for element in block["elements"]]
+    pressed = [one for element in elements for one in element.get("options", [element])]
+    return {one["text"]["text"]: one for one in pressed}
+
+
+def carried(reply: Reply, text: str) -> SearchState:
+    """Return the search that a button or an option of a menu carries."""
+    value = pressable(reply.blocks)[text]["value"]
+    return SearchState.decode(value) if value.startswith("{") else decode_option(value)[1]
+
+
+def found_text(number: int, *, of: int = 1, images: str = "1,234 images") -> str:
+    """Return the first line of an answer about an edited copy in ``parts``."""
+    which = f"  ·  top {number} of {of} matches" if of > number else f"  ·  {of} matches" if of > 1 else ""
+    return f"*An edited copy is* in `parts` ({images}){which}"
 
 
 def record(

@@ -22,10 +22,12 @@ from bot.blocks.button_state import (
     ListState,
     NameState,
     SearchState,
+    decode_option,
     decode_searches,
+    encode_option,
     encode_searches,
 )
-from bot.blocks.limits import MESSAGE_BLOCKS, length
+from bot.blocks.limits import MESSAGE_BLOCKS, OPTION_VALUE, length
 from bot.blocks.messages.combination import joined
 from bot.blocks.messages.fallback import slack_files, without_pictures
 from bot.blocks.messages.image_details import PictureRef
@@ -209,3 +211,34 @@ def test_form_holds_the_pictures_of_a_large_message() -> None:
 def test_form_of_an_older_version_is_read() -> None:
     lines = [SearchState(file="F1", name="a.png", channel="C1").encode(), SearchState(file="F2", channel="C1").encode()]
     assert [state.file for state in decode_searches("\n".join(line or "" for line in lines))] == ["F1", "F2"]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        SearchState(file="F0123456789", channel="C0123456789", message="1796049836.000016", thread="1796049836.000016"),
+        SearchState(file="F0", channel="C0", message="1.1", thread="2.2", database="d" * 64, part="10,20,300,400"),
+        SearchState(url="https://x.example/a|b.png?c=|d", database="parts", top=50, minimum=7.25, offset=45),
+    ],
+)
+def test_option_of_a_menu_is_read_back_unchanged(search: SearchState) -> None:
+    value = encode_option("more", search)
+    assert value is not None
+    assert length(value) <= OPTION_VALUE
+    assert decode_option(value) == ("more", search)
+    longest = dataclasses.replace(search, name="x", file="F" * 11, channel="C" * 11, database="d" * 64)
+    assert encode_option("another", dataclasses.replace(longest, url="")) is not None
+    assert encode_option("another", dataclasses.replace(longest, url="https://x.example/" + "y" * 200)) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["", "more", "more|F1", "more|F1||||db|x|5|0||", "more|F1||||db|5|nan|0||", "a|" * 20]
+)
+def test_forged_option_is_refused(value: str) -> None:
+    with pytest.raises(InvalidInput, match="out of date"):
+        decode_option(value)
+
+
+def test_searches_keep_which_pictures_are_known() -> None:
+    searches = [SearchState(file=f"F{n}", channel="C1", known=n == 1) for n in range(3)]
+    assert decode_searches(encode_searches(searches)) == searches

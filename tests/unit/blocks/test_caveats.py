@@ -30,7 +30,6 @@ def test_fingerprint_only_answer_says_so_in_blocks_and_text() -> None:
         # With a high minimum score, a hidden match may be a copy.
         (HALFWAY, 1, "No matches found", "Only checked for copies."),
         (CROWDED, 0, "No matches found", "Some matches may be missing."),
-        ({Caveat.NOTHING_TO_COMPARE}, 0, "No matches found", "There's nothing in this image to compare."),
     ],
 )
 def test_incomplete_search_never_says_that_nothing_is_close(
@@ -42,6 +41,17 @@ def test_incomplete_search_never_says_that_nothing_is_close(
     assert f"{said} in `parts` (1,234 images)" in shown(reply)
     assert (COPIES_ONLY in shown(reply)) is (caveats == HALFWAY)
     assert "close" not in shown(reply)
+
+
+def test_picture_without_detail_is_said_to_have_none() -> None:
+    reply = search_reply(result(weaker=4, caveats={Caveat.NOTHING_TO_COMPARE}))
+    check(reply)
+    assert reply.text == "This picture has no detail to compare. Nothing found in parts."
+    assert "This picture has no detail to compare. Nothing found in `parts` (1,234 images)." in shown(reply)
+    assert shown(reply).count("compare") == 1
+    hidden = search_reply(result(hidden=1, caveats={Caveat.NOTHING_TO_COMPARE}))
+    assert "Nothing found" not in shown(hidden)
+    assert "nothing in it to compare" in shown(hidden)
 
 
 def test_empty_database_is_named_despite_a_caveat() -> None:

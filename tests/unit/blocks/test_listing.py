@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.blocks.button_state import ImageState, ListState
+from bot.blocks.button_state import EntityState, ImageState, ListState
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
+from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply, photos_reply
 from bot.blocks.reply import Reply
 from bot.domain.catalogue import ImageRecord
 from bot.domain.identifiers import DataId
@@ -92,3 +92,35 @@ def test_every_page_is_complete_and_within_the_limits(
     reply = listing_reply(info(), page, total=total, state=state, pictures=pictures, hidden=total, more=True)
     check(reply)
     assert sum(block["type"] == "section" for block in reply.blocks) == len(page) + 1
+
+
+def test_only_images_that_the_person_may_change_can_be_edited() -> None:
+    reply = listing_reply(
+        info(),
+        [record("1"), record("2")],
+        total=2,
+        state=STATE,
+        pictures={},
+        hidden=0,
+        more=False,
+        editable=[DataId("2")],
+    )
+    check(reply)
+    [edit] = pressable(reply.blocks).values()
+    assert ImageState.decode(edit["value"]) == ImageState("parts", "2")
+
+
+def test_photos_of_an_entity_are_large_and_have_pages() -> None:
+    pictures = {DataId("1"): PictureRef(slack_file="F0123")}
+    state = EntityState("parts", "valve_0042", offset=5)
+    reply = photos_reply(state, [record("1"), record("2")], total=12, pictures=pictures)
+    check(reply)
+    assert reply.text == "Photos 6 to 7 of 12 of `valve_0042` in `parts`"
+    [image] = [block for block in reply.blocks if block["type"] == "image"]
+    assert image["alt_text"] == "valve_0042, photo 6 of 12"
+    buttons = pressable(reply.blocks)
+    assert EntityState.decode(buttons["Show previous"]["value"]) == EntityState("parts", "valve_0042")
+    assert EntityState.decode(buttons["Show more"]["value"]).offset == 10
+    whole = photos_reply(EntityState("parts", "valve_0042"), [record("1")], total=1, pictures={})
+    assert whole.text == "1 photo of `valve_0042` in `parts`"
+    assert pressable(whole.blocks) == {}

@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.blocks import limits
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import CommandState, SearchState
 from bot.blocks.messages.notices import help_reply, other_database_reply, suggestion_reply
 from bot.blocks.mrkdwn import channel_link, code, count, escape_sentence, one_line, points, user_mention
 from bot.blocks.reply import notice
+from bot.blocks.wording.help import TOPIC_LABELS, TOPICS
+from handlers.parsing.grammar import HelpCommand, parse
 from tests.fakes.slack.blocks import block_kit
-from tests.unit.blocks.answers import HOSTILE, check, shown, texts
+from tests.unit.blocks.answers import HOSTILE, check, pressable, shown, texts
 
 
 def test_quoted_text_mentions_nobody() -> None:
@@ -83,10 +85,36 @@ def test_shortened_text_fits_and_keeps_its_beginning(text: str, most: int) -> No
     assert text.startswith(short.removesuffix("…"))
 
 
-def test_help_names_every_command() -> None:
+def test_short_help_has_a_button_for_each_topic() -> None:
     reply = help_reply()
+    assert len(reply.blocks) <= 3
+    assert list(pressable(reply.blocks)) == list(TOPIC_LABELS.values())
+    assert "Watch a channel" not in pressable(help_reply("watch").blocks)
+    assert "/vsearch unwatch" in shown(help_reply("watch"))
+    command = CommandState.decode(pressable(reply.blocks)["Watch a channel"]["value"]).text
+    assert parse(command) == HelpCommand("watch")
+
+
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [
+        ("search last in:parts", "Search “parts”"),
+        ("list in:parts", "List “parts”"),
+        ("delete valve_0042 in:parts", "/vsearch delete valve_0042 in:parts"),
+        ("watch guard in:parts", "/vsearch watch guard in:parts"),
+    ],
+)
+def test_button_says_what_was_meant(command: str, label: str) -> None:
+    reply = suggestion_reply("I don't know that.", command)
     check(reply)
-    text = shown(reply)
+    assert list(pressable(reply.blocks)) == [label]
+
+
+def test_help_names_every_command() -> None:
+    replies = [help_reply(), *map(help_reply, TOPICS)]
+    for reply in replies:
+        check(reply)
+    text = "".join(map(shown, replies))
     for command in (
         "/vsearch",
         "/vsearch &lt;image URL&gt;",

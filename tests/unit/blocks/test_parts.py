@@ -42,7 +42,7 @@ def test_match_says_in_which_part_it_was_found() -> None:
     part = dataclasses.replace(whole, match=dataclasses.replace(whole.match, part=QUARTERS[0]))
     reply = search_reply(result(part))
     check(reply)
-    assert "edited copy: cropped, mirrored  ·  found in the top left part of the picture" in shown(reply)
+    assert "edited copy (cropped, mirrored), 9.8/10  ·  found in the top left part of the picture" in shown(reply)
     assert "found in" not in shown(search_reply(result(whole)))
 
 
@@ -105,5 +105,5 @@ def test_button_for_parts_is_the_first_to_go_if_an_address_is_long() -> None:
     options = PresentationOptions(state=state, private=True, databases=2, can_search_part=True)
     reply = search_reply(result(*ranked(9)), options)
     check(reply)
-    assert list(pressable(reply.blocks)) == ["Show more", "Share to channel", "Search another database", "Add image"]
+    assert list(pressable(reply.blocks)) == ["Show more", "Share to channel", "Add image", "Search another database"]
     assert "Some buttons are missing" in shown(reply)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.blocks import limits
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import decode_searches
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import PresentationOptions
@@ -16,7 +16,20 @@ from bot.blocks.messages.several_pictures import pictures_reply
 from bot.blocks.reply import Reply, section, with_marker
 from bot.domain.identifiers import MAX_NOTE
 from bot.services.search.lookup import LookupResult
-from tests.unit.blocks.answers import PICTURES, STATE, check, match, ranked, result, results, shown, texts, ways
+from tests.unit.blocks.answers import (
+    PICTURES,
+    STATE,
+    carried,
+    check,
+    match,
+    pressable,
+    ranked,
+    result,
+    results,
+    shown,
+    texts,
+    ways,
+)
 
 
 def test_several_pictures_make_one_message() -> None:
@@ -33,8 +46,36 @@ def test_several_pictures_make_one_message() -> None:
         "2. No close matches in parts.",
         "3. Couldn't look this up.",
     ]
-    for part in ("1. valve.jpg", "Picture 2", "3. broken.png", "It is damaged.", "*3 pictures* looked up in `parts`"):
+    for part in (
+        "*1 of 3 found* in `parts` (1,234 images)",
+        "*Picture 1*  `valve.jpg`\\n*1.*  `valve_0042`",
+        "*Picture 2*\\nNo close matches",
+        "*Picture 3*  `broken.png`\\nIt is damaged.",
+    ):
         assert part in shown(reply)
+
+
+def test_three_proved_matches_are_read_at_a_glance() -> None:
+    states = [dataclasses.replace(STATE, file=f"F{n}", name=f"{n}.jpg") for n in range(3)]
+    options = [
+        PresentationOptions(PICTURES, state, private=True, databases=2, can_search_part=False) for state in states
+    ]
+    answers = [LookupResult(state.name, result(match("Ball valve, DN 25"), weaker=9)) for state in states]
+    reply = pictures_reply(answers, options)
+    check(reply)
+    elements = [element for block in reply.blocks if block["type"] == "actions" for element in block["elements"]]
+    assert "*3 of 3 found* in `parts` (1,234 images)" in shown(reply)
+    assert shown(reply).count("*Ball valve, DN 25*") == 3
+    assert "27 weaker matches hidden." in shown(reply)
+    assert len(reply.blocks) <= 12
+    assert len(elements) <= 4
+
+
+def test_hidden_matches_of_several_pictures_are_not_denied() -> None:
+    reply = pictures_reply([LookupResult("a.jpg", result(match())), LookupResult("b.jpg", result(hidden=2))])
+    check(reply)
+    assert "found" not in shown(reply)
+    assert "*2 pictures*, 1 with matches that I can show, in `parts`" in shown(reply)
 
 
 def test_each_of_several_pictures_has_buttons_to_its_full_answer() -> None:
@@ -42,12 +83,11 @@ def test_each_of_several_pictures_has_buttons_to_its_full_answer() -> None:
     results = [LookupResult("a.jpg", result(*ranked(9))), LookupResult("b.jpg", result(match()))]
     reply = pictures_reply(results, [PresentationOptions(PICTURES, state, databases=2) for state in states])
     check(reply)
-    rows = {block["block_id"]: block["elements"] for block in reply.blocks if block["type"] == "actions"}
-    assert {name: [element["text"]["text"] for element in row] for name, row in rows.items()} == {
-        "buttons_1": ["Show more", "Search another database", "Add image"],
-        "buttons_2": ["Search another database", "Add image"],
-    }
-    assert SearchState.decode(rows["buttons_1"][0]["value"]) == states[0]
+    assert list(pressable(reply.blocks)) == ["Add images", "Search another database", "1. a.jpg", "2. b.jpg"]
+    known = [dataclasses.replace(state, known=True) for state in states]
+    assert decode_searches(pressable(reply.blocks)["Add images"]["value"]) == known
+    assert carried(reply, "2. b.jpg") == dataclasses.replace(states[1], name="")
+    assert "8 more matches" in shown(reply)
 
 
 def several(number: int, *, url: str = "") -> tuple[list[LookupResult], list[PresentationOptions]]:
@@ -63,9 +103,9 @@ def several(number: int, *, url: str = "") -> tuple[list[LookupResult], list[Pre
 def added_files(messages: Iterable[Reply]) -> list[str]:
     """Return the files that the messages' buttons add."""
     blocks = [block for message in messages for block in message.blocks]
-    elements = [element for block in blocks for element in (*block.get("elements", ()), block.get("accessory", {}))]
+    elements = [element for block in blocks for element in block.get("elements", ())]
     values = [element["value"] for element in elements if element.get("action_id") == ActionId.ADD_THIS]
-    return [SearchState.decode(value).file for value in values]
+    return [search.file for value in values for search in decode_searches(value)]
 
 
 LONG_URL = "https://bot.example/media/" + "x" * 250
@@ -96,7 +136,7 @@ def test_ten_pictures_fit_into_one_message() -> None:
 def test_second_message_says_where_it_goes_on() -> None:
     results, options = several(20, url=LONG_URL)
     first, second, *rest = pictures_reply(results, options).messages
-    assert "*20 pictures* looked up in `parts`" in shown(first)
+    assert "*20 of 20 found* in `parts`" in shown(first)
     assert f"*From picture {first.pictures + 1} on*, of 20" in shown(second)
     assert len(rest) <= 1
     assert second.blocks[0]["block_id"] == "summary"
@@ -107,7 +147,7 @@ def test_later_attempt_continues_the_numbers() -> None:
     reply = pictures_reply(results[1:], options[1:], first=2)
     check(reply)
     assert "*Picture 2*, of 2" in shown(reply)
-    assert "2. IMG_2.jpeg" in shown(reply)
+    assert "*Picture 2*  `IMG_2.jpeg`" in shown(reply)
 
 
 def test_refused_pictures_of_many_keep_their_reasons() -> None:
@@ -118,7 +158,7 @@ def test_refused_pictures_of_many_keep_their_reasons() -> None:
     for message in messages:
         check(message)
     assert shown(messages[-1]).count("It is damaged.") == 2
-    assert "*20 pictures*" in shown(messages[0])
+    assert "*18 of 20 found*" in shown(messages[0])
 
 
 def test_single_refused_picture_gets_only_the_reason() -> None:

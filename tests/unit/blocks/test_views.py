@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.blocks.app_home import HomeContent, home_view
-from bot.blocks.button_state import FormState, NameState
+from bot.blocks.button_state import FormInput, FormState, NameState, SearchState, encode_searches
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.modals import (
     add_form,
@@ -18,7 +18,6 @@ from bot.blocks.modals import (
     delete_database_form,
     search_form,
     text_view,
-    waiting_view,
     watch_form,
 )
 from bot.domain.catalogue import DatabaseInfo
@@ -55,7 +54,8 @@ def chosen(element: dict[str, Any]) -> object:
 
 
 def test_search_form_has_all_fields() -> None:
-    view = search_form(TWO, STATE, chosen="logos", url="https://example.com/x.png")
+    entered = FormInput(database="logos", url="https://example.com/x.png")
+    view = search_form(TWO, STATE, entered=entered)
     check_view(view)
     asked = fields(view)
     assert list(asked) == [InputId.FILES, InputId.URL, InputId.WORDS, InputId.DATABASE, InputId.TOP, InputId.READERS]
@@ -70,6 +70,14 @@ def test_search_form_has_all_fields() -> None:
     assert [option["value"] for option in asked["readers"]["options"]] == ["me", "channel"]
     assert view["callback_id"] == ViewId.SEARCH
     assert FormState.decode(view["private_metadata"]) == STATE
+
+
+def test_form_that_opens_again_has_what_was_entered() -> None:
+    files = encode_searches([SearchState(file="F1", name="a_b.png"), SearchState(file="F2")])
+    view = search_form(TWO, STATE, entered=FormInput(top=20, for_everyone=True, searches=files))
+    check_view(view)
+    assert [chosen(fields(view)[name]) for name in ("top", "readers")] == ["20", "channel"]
+    assert "Your images are still here: `a_b.png`, ?." in json.dumps(view)
 
 
 def test_global_search_form_asks_where_to_answer() -> None:
@@ -106,7 +114,7 @@ def test_form_without_a_database_offers_to_create_one() -> None:
 def test_one_of_thousands_of_databases_can_be_chosen(number: int) -> None:
     many = many_databases(number)
     last = many[-1].key.name
-    view = search_form(many, STATE, chosen=last)
+    view = search_form(many, STATE, entered=FormInput(database=last))
     check_view(view)
     element = fields(view)["database"]
     groups = element.get("option_groups", [element])
@@ -130,10 +138,16 @@ def test_search_in_another_database_excludes_the_current_one() -> None:
 
 
 def test_add_form_asks_for_database_entity_and_note() -> None:
-    view = add_form(TWO, STATE, chosen="parts", entity="valve_0042", note=HOSTILE, images=3)
+    searches = [SearchState(file=f"F{n}", name=f"{n}.png", known=n == 1) for n in range(3)]
+    view = add_form(TWO, STATE, chosen="parts", entity="valve_0042", note=HOSTILE, searches=searches)
     check_view(view)
     asked = fields(view)
-    assert list(asked) == [InputId.DATABASE, InputId.ENTITY, InputId.NOTE]
+    assert list(asked) == [InputId.PICTURES, InputId.DATABASE, InputId.ENTITY, InputId.NOTE]
+    assert [option["value"] for option in asked["pictures"]["initial_options"]] == ["0", "2"]
+    many = add_form(TWO, STATE, searches=[SearchState(file="F1", known=True)] * 20)
+    check_view(many)
+    assert fields(many)["pictures"]["type"] == "multi_static_select"
+    assert len(fields(many)["pictures"]["initial_options"]) == 20
     assert asked["entity"]["initial_value"] == "valve_0042"
     assert asked["note"]["initial_value"] == HOSTILE
     assert asked["note"]["max_length"] == 512
@@ -243,13 +257,21 @@ def test_every_form_is_within_the_limits(
     databases = list({one.key: one for one in databases}.values())
     state = FormState(response_url=typed, channel=more, state=typed, database=more)
     for view in (
-        search_form(databases, state, chosen=typed, url=typed * 7, with_conversation=True),
+        search_form(
+            databases,
+            state,
+            entered=FormInput(
+                database=typed, url=typed * 7, searches=encode_searches([SearchState(file=typed)] * images)
+            ),
+            with_conversation=True,
+        ),
         another_database_form(databases, state),
-        add_form(databases, state, chosen=more, entity=typed, note=more * 2, images=images),
+        add_form(
+            databases, state, chosen=more, entity=typed, note=more * 2, searches=[SearchState(name=typed)] * images
+        ),
         watch_form(databases, binding, state, channel=more),
         watch_form(databases, binding, state),
         create_database_form(state, name=typed),
-        waiting_view(typed),
         text_view(typed or "Note", more),
         home_view(HomeContent(tuple(databases), (binding,) * 9 if binding else (), typed, more)),
     ):
@@ -260,3 +282,16 @@ def test_every_form_is_within_the_limits(
 def test_every_database_has_its_forms(name: str, hints: bool) -> None:
     check_view(delete_database_form(info(name), STATE))
     check_view(database_settings_form(info(name, hints=hints), STATE))
+
+
+def test_home_has_only_buttons_that_the_person_may_use() -> None:
+    home = HomeContent(TWO, (), "embedded", changeable=frozenset({"logos"}))
+    view = home_view(home)
+    check_view(view)
+    carried = [
+        NameState.decode(element["value"]).database
+        for block in view["blocks"]
+        for element in block.get("elements", ())
+        if element.get("action_id") in {ActionId.DELETE_DATABASE, ActionId.DATABASE_SETTINGS}
+    ]
+    assert carried == ["logos", "logos"]
