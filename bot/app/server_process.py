@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 
 from bot.config.settings import Check, Settings
@@ -17,6 +19,12 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a thread may run Python code while another one waits to. By Python's default of 5 ms, each step of the event
 loop can wait that long for the threads that compute features, and a delivery takes tens of steps. At 0.5 ms, shares
 were answered two to three times as fast on a busy machine."""
+
+INTERRUPTED = 130
+"""Exit code of a process that Ctrl-C ended at once."""
+
+SAME_PRESS_S = 0.1
+"""SIGINTs within this time are one press of Ctrl-C, which the terminal and a supervisor may both pass on."""
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +48,45 @@ def run_server(
         raise CannotStart(str(error)) from error
 
 
+class _StopSignals:
+    """Counts the presses of Ctrl-C.
+
+    Platforms may send SIGTERM several times, and kill a process that takes too long. Only people press Ctrl-C again.
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._pressed_at: float | None = None
+
+    def terminated(self) -> None:
+        """Stop in order."""
+        self._stop()
+
+    def pressed(self) -> None:
+        """Stop in order, or at once if Ctrl-C was pressed before."""
+        now = time.monotonic()
+        if self._pressed_at is None:
+            self._pressed_at = now
+            log.info("stopping; press Ctrl-C again to stop at once")
+            self._stop()
+        elif now - self._pressed_at > SAME_PRESS_S:
+            log.warning("stopped at once; work in progress continues at the next start")
+            os._exit(INTERRUPTED)
+
+
 @contextlib.contextmanager
 def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` on SIGTERM and SIGINT (Ctrl-C) until the context exits."""
+    """Call ``stop`` on SIGTERM and SIGINT (Ctrl-C) until the context exits. A second SIGINT ends the process at once.
+
+    The inbox keeps what was accepted, as it does when the process is killed.
+    """
     loop = asyncio.get_running_loop()
+    signals = _StopSignals(stop)
     handled = []
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number, handler in ((signal.SIGTERM, signals.terminated), (signal.SIGINT, signals.pressed)):
         # The event loop on Windows has no signal handlers. There, Ctrl-C ends the program at once.
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop)
+            loop.add_signal_handler(number, handler)
             handled.append(number)
     try:
         yield

@@ -17,8 +17,11 @@ from bot.cli.catalogue import databases, edit, images, import_export, search, te
 from bot.cli.doctor import doctor
 from bot.cli.maintenance import engine, migration, reconciliation
 from bot.cli.session import CommandContext, context_of
-from bot.cli.terminal.exit_codes import SUMMARY, ExitCode, code_for
-from bot.cli.terminal.output import print_remark, show_error
+from bot.cli.terminal.encoding import print_in_any_encoding
+from bot.cli.terminal.exit_codes import SUMMARY, ExitCode, NotConfirmed, code_for
+from bot.cli.terminal.interrupts import handled_interrupts
+from bot.cli.terminal.output import print_line, print_remark, show_error
+from bot.cli.terminal.usage import VsearchCommand, VsearchGroup, usage_sentence, use_plain_help
 from bot.domain.errors import (
     BackendCannotFetch,
     BackendCredentials,
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="vsearch",
+    cls=VsearchGroup,
     help="Search images by picture. Without a command, start the Slack bot.",
     epilog=SUMMARY,
     no_args_is_help=False,
@@ -42,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(databases.app, name="db", rich_help_panel="Images")
+app.add_typer(use_plain_help(databases.app), name="db", cls=VsearchGroup, rich_help_panel="Images")
 for _commands in (
     images.app,
     edit.app,
@@ -55,11 +59,31 @@ for _commands in (
     doctor.app,
     serve_api.app,
 ):
-    app.add_typer(_commands)
+    app.add_typer(use_plain_help(_commands))
 
 
 _REPORT_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")
 """Commands that report unknown settings themselves: in the log, or as a result."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_line(f"vsearch {installed_version()}")
+        raise typer.Exit
+
+
+def installed_version() -> str:
+    """Return the version of this program."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 20 ms that no command needs
+
+    try:
+        return version("vsearch")
+    except PackageNotFoundError:
+        # Run from a checkout that isn't installed.
+        import tomllib  # noqa: PLC0415 - rarely needed
+
+        text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+        return str(tomllib.loads(text)["project"]["version"])
 
 
 @app.callback(invoke_without_command=True)
@@ -74,6 +98,9 @@ def begin(
         typer.Option("--workspace", metavar="ID", help="Id of the Slack workspace; optional if there is only one."),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Log everything and print the traceback of an error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Keep the global options for the command; without a command, start the bot."""
     ctx.obj = CommandContext(data_dir, workspace, debug=debug)
@@ -84,7 +111,7 @@ def begin(
             print_remark(remark, "yellow")
 
 
-@app.command(rich_help_panel="Bot")
+@app.command(cls=VsearchCommand, rich_help_panel="Bot")
 def serve(ctx: typer.Context) -> None:
     """Start the Slack bot (the default without a command)."""
     context_of(ctx).serve()
@@ -93,23 +120,26 @@ def serve(ctx: typer.Context) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # File names may contain undecodable bytes, and not every terminal can print all of UTF-8.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            print_in_any_encoding(stream)
     as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
-        result = app(args=list(arguments), prog_name="vsearch", standalone_mode=False)
+        with handled_interrupts(as_json=as_json):
+            result = app(args=list(arguments), prog_name="vsearch", standalone_mode=False)
     except BrokenPipeError:
         # The reader of our output closed the pipe early, as `| head` does.
         sys.stderr.close()
         return ExitCode.FAILED
     except (KeyboardInterrupt, typer.Abort):
-        show_error("Interrupted.", ExitCode.INTERRUPTED, as_json=as_json)
+        show_error("Interrupted.", ExitCode.INTERRUPTED, as_json=as_json, label="")
         return ExitCode.INTERRUPTED
+    except NotConfirmed as answer:
+        show_error(str(answer), ExitCode.FAILED, as_json=as_json, label="")
+        return ExitCode.FAILED
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         program = context.command_path if context else "vsearch"
-        message = error.format_message().rstrip(".") or "A command is missing"
+        message = usage_sentence(error)
         end = "" if message.endswith("?") else "."
         show_error(f"{message}{end} See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
         return ExitCode.USAGE

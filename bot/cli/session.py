@@ -18,11 +18,12 @@ import typer
 from dotenv import dotenv_values
 
 from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
+from bot.cli.terminal.interrupts import cancelled_by_interrupt
 from bot.config.settings import Check, Settings
 from bot.config.unknown import unknown_settings
 from bot.config.validation import contradicting_data_dir, missing_credentials, unusable_model
 from bot.domain.catalogue import DatabaseInfo
-from bot.domain.errors import BackendError, InvalidInput
+from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
 from bot.services.images.listing import ListingService
@@ -56,8 +57,11 @@ class StorageSession:
         return await self.storage.catalogue.databases(self.workspace)
 
     async def find(self, name: str) -> DatabaseInfo:
-        """Return a database of the workspace. Raises InvalidInput, and UnknownDatabase with a similar name."""
-        return await find_database(self.storage.catalogue, DatabaseKey(self.workspace, DatabaseName(name)))
+        """Return a database of the workspace.
+
+        Raises InvalidInput, and UnknownDatabase with a similar name and those that there are.
+        """
+        return await find_or_list(self.storage.catalogue, DatabaseKey(self.workspace, DatabaseName(name)))
 
     async def database(self, name: str | None) -> DatabaseKey:
         """Return the database that ``--in`` names, or the only one.
@@ -79,6 +83,17 @@ class ServiceSession(StorageSession):
     """Open storage with all services."""
 
     services: Services
+
+
+async def find_or_list(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
+    """Return a database. Raises UnknownDatabase with a similar name, and those that there are in its workspace."""
+    try:
+        return await find_database(catalogue, key)
+    except UnknownDatabase as error:
+        names = [info.key.name for info in await catalogue.databases(key.workspace)]
+        others = [name for name in names if name != error.did_you_mean]
+        advice = f" Databases: {_listed(names)}." if others else ""
+        raise UnknownDatabase(error.name, error.did_you_mean, advice) from None
 
 
 def _listed(names: Iterable[str], max_shown: int = 10) -> str:
@@ -173,7 +188,7 @@ class CommandContext:
         settings = self.settings()
         # Commands print their own messages. The log is for the bot and for --debug.
         logs.set_up(settings.log_format, settings.log_level if self.debug else "error")
-        return asyncio.run(opened(settings))
+        return asyncio.run(cancelled_by_interrupt(opened(settings)))
 
     async def _workspace(self, settings: Settings, catalogue: Catalogue) -> WorkspaceId:
         if self.workspace is not None:

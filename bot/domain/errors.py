@@ -78,13 +78,17 @@ class TableRefused(InvalidInput):
 
 
 class UnknownDatabase(UserError):
-    """The workspace has no database of this name; ``did_you_mean`` is a similar name, if there is one."""
+    """The workspace has no database of this name.
+
+    ``did_you_mean`` is a similar name, if there is one, and ``advice`` further sentences, with a space before each.
+    """
 
     def __init__(self, name: str, did_you_mean: str | None = None, advice: str = "") -> None:
         hint = f" Did you mean “{did_you_mean}”?" if did_you_mean else ""
         super().__init__(f"There is no database “{name}” here.{hint}{advice}")
         self.name = name
         self.did_you_mean = did_you_mean
+        self.advice = advice
         self.correction = (name, did_you_mean) if did_you_mean else None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.domain.errors import BackendDown, BackendError
 from bot.storage.inbox.inbox import SqlInbox
@@ -103,4 +103,12 @@ def open_postgres(database_url: str, connections: int) -> OpenedDatabase:
 
 def unusable(data_dir: Path, error: Exception) -> BackendDown:
     """Return the error that says that the data directory can't be used."""
-    return BackendDown(f"The data directory {data_dir} can't be used: {error}")
+    return BackendDown(f"The data directory {data_dir} can't be used: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file can't be used, without error numbers and statements."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"{cause.strerror} ({cause.filename})" if cause.filename else cause.strerror
+    return str(cause)

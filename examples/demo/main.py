@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -54,24 +55,24 @@ def main() -> int:
     console = Console(highlight=False)
     directory = directory_of(os.environ)
     try:
-        with _single_instance(directory):
+        with _single_instance(directory) as lock:
             if os.environ.get("RESET", "") not in {"", "0"}:
                 forget(directory)
             program = ensure_stand_in()
             console.print("Starting the demo. It needs no account, and your data stays on this machine …")
             table = ensure_samples(directory / "samples")
-            asyncio.run(_until_stopped(Plan(program, directory, table), console))
+            return asyncio.run(_until_stopped(Plan(program, directory, table), console, lock))
     except (DemoError, OSError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
 
 
-async def _until_stopped(plan: Plan, console: Console) -> None:
+async def _until_stopped(plan: Plan, console: Console, lock: _Lock) -> int:
+    """Run the demo until a signal, and return the exit code. A second Ctrl-C kills the bot and the stand-in."""
     this, ready = asyncio.current_task(), asyncio.Event()
-    stopped = asyncio.Event()
+    stopped, at_once = asyncio.Event(), asyncio.Event()
     assert this is not None
 
     def stop() -> None:
@@ -79,23 +80,36 @@ async def _until_stopped(plan: Plan, console: Console) -> None:
         if not ready.is_set():
             this.cancel()
 
+    def press() -> None:
+        if not stopped.is_set():
+            stop()
+        elif not at_once.is_set():
+            at_once.set()
+            console.print("Stopping at once …")
+            this.cancel()
+
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop)
+    for number, handler in ((signal.SIGINT, press), (signal.SIGTERM, stop), (signal.SIGHUP, stop)):
+        loop.add_signal_handler(number, handler)
     progress = asyncio.create_task(_show_progress("starting the bot and importing the samples"))
     try:
         async with demo(plan) as running:
             ready.set()
             await _cancelled(progress)
+            lock.publish(running.stand_in.address)
             _print_instructions(console, plan, running)
             await _wait_for_end(running, stopped, plan)
-            console.print("\nStopping …")
+            console.print("\nStopping … (press Ctrl-C again to stop at once)")
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
     finally:
         await _cancelled(progress)
+    if at_once.is_set():
+        console.print("Stopped at once. The newest messages may be missing at the next start.")
+        return INTERRUPTED
     console.print("Stopped. The messages are saved.")
+    return 0
 
 
 async def _show_progress(doing: str) -> None:
@@ -130,18 +144,43 @@ async def _wait_for_end(running: Demo, stopped: asyncio.Event, plan: Plan) -> No
         raise DemoError(f"The bot stopped unexpectedly. See its log, {plan.directory / 'bot.log'}.")
 
 
+class _Lock:
+    """The lock of a running demo. Its file says where the demo is."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def publish(self, address: str) -> None:
+        """Write where the demo is, for whoever starts another one."""
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()} {address}")
+        self._file.flush()
+
+
 @contextlib.contextmanager
-def _single_instance(directory: Path) -> Iterator[None]:
+def _single_instance(directory: Path) -> Iterator[_Lock]:
     """Hold a lock, since two demos would overwrite each other's files. Raises DemoError if one runs already."""
     import fcntl  # noqa: PLC0415 - not on every platform
 
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory.parent / "demo.lock").open("w") as lock:
+    with (directory.parent / "demo.lock").open("a+") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DemoError(f"The demo is already running in {directory}.") from None
-        yield
+            file.seek(0)
+            raise DemoError(_already_running(directory, file.read())) from None
+        file.truncate(0)
+        yield _Lock(file)
+
+
+def _already_running(directory: Path, published: str) -> str:
+    """Return where the running demo is and how to stop it, from what it published."""
+    number, _, address = published.partition(" ")
+    if not (number.isdecimal() and address):
+        return f"The demo is already running in {directory}. It is still starting; its terminal will say where it is."
+    return (
+        f"The demo is already running. Open {address}\nTo stop it, press Ctrl-C in its terminal, or type: kill {number}"
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ INBOX_EMPTY = "vsearch_inbox_jobs 0.0"
 
 @asynccontextmanager
 async def stopping(process: Process) -> AsyncIterator[None]:
-    """Stop the program on exit: ask it to end, and kill it if it does not."""
+    """Stop the program on exit: ask it to end, and kill it if it does not, or if this task is cancelled meanwhile."""
     try:
         yield
     finally:
@@ -40,11 +40,21 @@ async def stopping(process: Process) -> AsyncIterator[None]:
         try:
             await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
         except TimeoutError:
-            process.kill()
-            await process.wait()
-        # Close its standard input, if we hold it.
-        if process.stdin is not None:
-            process.stdin.close()
+            await _kill(process)
+        except asyncio.CancelledError:
+            # A program whose standard input we hold ends by itself, with its own children, when that is closed.
+            if process.stdin is None:
+                await _kill(process)
+            raise
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+
+
+async def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 async def run(environment: Mapping[str, str], log: Path, *arguments: str) -> None:

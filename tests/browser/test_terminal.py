@@ -24,8 +24,8 @@ STOP_WITHIN_S = 10
 
 
 @asynccontextmanager
-async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
-    """Run the demo as a program, and stop it with Ctrl-C."""
+async def make_run(data_dir: Path, *, presses: int = 1, **more: str) -> AsyncIterator[StandIn]:
+    """Run the demo as a program, and stop it with Ctrl-C. After two presses it stops at once."""
     # The drawn samples need no download. None of the user's settings may reach the demo.
     theirs = {"DATABASE_URL": "sqlite:////nowhere/at/all.db", "VSEARCH_MODEL_PATH": "/nowhere/model.onnx", "PORT": "1"}
     theirs |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
@@ -51,10 +51,12 @@ async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
         assert found
         async with aiohttp.ClientSession() as session:
             yield StandIn(found[0], session)
-        process.send_signal(signal.SIGINT)
+        for press in range(presses):
+            await asyncio.sleep(0.2 * press)
+            process.send_signal(signal.SIGINT)
         rest, _ = await asyncio.wait_for(process.communicate(), STOP_WITHIN_S)
-        assert process.returncode == 0
-        assert rest.decode().rstrip().endswith("The messages are saved.")
+        assert process.returncode == (0 if presses == 1 else 130)
+        assert ("Stopped at once." if presses > 1 else "The messages are saved.") in rest.decode().splitlines()[-1]
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -100,7 +102,7 @@ async def test_messages_survive_a_restart_until_reset(tmp_path: Path) -> None:
         [original] = [one for one in after if one["text"] == "Fog over the firs"]
         [report] = [one for one in after if "this_morning" in one["text"]]
         assert f"/archives/{REPOSTS}/p{original['ts'].replace('.', '')}" in str(report["blocks"])
-    async with make_run(tmp_path, RESET="1") as slack:
+    async with make_run(tmp_path, presses=2, RESET="1") as slack:
         assert "what is this?" not in {one["text"] for one in await everything(slack)}
 
 

@@ -106,12 +106,6 @@ def copy_question(
     )
 
 
-def asks_anything(reply: Reply) -> bool:
-    """Return whether a reply has the question whether to add a copy."""
-    rows = [block["elements"] for one in reply.messages for block in one.blocks if block["type"] == "actions"]
-    return any(element["action_id"] == ActionId.ADD_ANYWAY for row in rows for element in row)
-
-
 def refused_id_reply(sentence: str, state: AddState) -> Reply:
     """Return why an id can't be used, and a button that adds the picture with a similar one.
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.session import ServiceSession, StorageSession, context_of
+from bot.cli.session import ServiceSession, StorageSession, context_of, find_or_list
 from bot.cli.terminal.exit_codes import NotConfirmed
-from bot.cli.terminal.options import AsJson, Yes, ask
+from bot.cli.terminal.options import AsJson, Yes, ask, confirm
 from bot.cli.terminal.output import counted, print_line, show_json, show_table, when
 from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import InvalidInput, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.links import EXAMPLE, validate_template
-from bot.services.databases import find_database
 
 if TYPE_CHECKING:
     from bot.app.services import Services
@@ -26,6 +25,15 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Create, list, give and delete databases.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the database.", show_default=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class _ListedDatabase:
+    """A database in a listing. ``scores`` says how they are calibrated; None if the back end has its own."""
+
+    info: DatabaseInfo
+    ids: int
+    scores: str | None
 
 
 def _document(info: DatabaseInfo) -> dict[str, object]:
@@ -49,24 +57,37 @@ def create(ctx: typer.Context, name: NameArgument, as_json: AsJson = False) -> N
 
 @app.command("list")
 def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """List all databases with their number of images."""
+    """List all databases with their numbers of images and ids."""
     context = context_of(ctx)
 
-    async def work(storage_session: StorageSession) -> tuple[Sequence[DatabaseInfo], Mapping[DatabaseKey, str]]:
+    async def work(session: StorageSession) -> list[_ListedDatabase]:
         from bot.adapters.embedded.calibration import describe  # noqa: PLC0415 - slow import
 
-        stored = await storage_session.storage.vectors.read(lambda rows: rows.calibrations())
-        return await storage_session.all_databases(), {key: describe(text) for key, text in stored}
-
-    infos, scores = context.run_with_storage(work)
-    if as_json:
-        show_json({"databases": [{**_document(info), "scores": scores.get(info.key)} for info in infos]})
-    elif infos:
-        rows = [
-            (info.key.name, f"{info.images:,}", when(info.created_at), scores.get(info.key, "of the back end"))
-            for info in infos
+        stored = dict(await session.storage.vectors.read(lambda rows: rows.calibrations()))
+        return [
+            _ListedDatabase(
+                info,
+                await session.storage.catalogue.count_entities(info.key),
+                describe(stored[info.key]) if info.key in stored else None,
+            )
+            for info in await session.all_databases()
         ]
-        show_table(("Database", "Images", "Created", "Scores"), rows, right=("Images",))
+
+    listed = context.run_with_storage(work)
+    if as_json:
+        show_json({"databases": [{**_document(one.info), "ids": one.ids, "scores": one.scores} for one in listed]})
+    elif listed:
+        rows = [
+            (
+                one.info.key.name,
+                f"{one.info.images:,}",
+                f"{one.ids:,}",
+                when(one.info.created_at),
+                one.scores or "of the back end",
+            )
+            for one in listed
+        ]
+        show_table(("Database", "Images", "Ids", "Created", "Scores"), rows, right=("Images", "Ids"))
     else:
         print_line("There is no database yet. Create one with “vsearch db create NAME”.")
 
@@ -82,9 +103,8 @@ def delete_unused_api(ctx: typer.Context, yes: Yes = False, as_json: AsJson = Fa
         keys = await unused_api_databases(services.settings, services.storage)
         if keys and not yes:
             names = ", ".join(f"{key.name} of {key.workspace}" for key in keys)
-            question = f"This deletes {counted(len(keys), 'database')} permanently: {names}. Continue? [y/N]"
-            if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
-                raise NotConfirmed("Nothing was deleted.")
+            question = f"This deletes {counted(len(keys), 'database')} permanently: {names}. Continue?"
+            confirm(question, "Nothing was deleted.", as_json=as_json)
         deleted = []
         for key in keys:
             # A database of another back end than the one in use stays.
@@ -124,8 +144,8 @@ def give(
         try:
             await storage.catalogue.give_local(checked, WorkspaceId(workspace))
         except UnknownDatabase:
-            # Name a similar local database.
-            await find_database(storage.catalogue, DatabaseKey(LOCAL_WORKSPACE, checked))
+            # Name the local databases.
+            await find_or_list(storage.catalogue, DatabaseKey(LOCAL_WORKSPACE, checked))
             raise
 
     context_of(ctx).run_with_storage_for_all(work)
@@ -176,7 +196,7 @@ def delete(ctx: typer.Context, name: NameArgument, yes: Yes = False, as_json: As
         return await storage_session.find(checked), mark
 
     async def work(services_session: ServiceSession) -> DatabaseInfo:
-        key = DatabaseKey(services_session.workspace, checked)
+        key = (await services_session.find(checked)).key
         with ProgressLine("Deleting") as line:
             return await services_session.services.databases.delete(key, mark, line.update)
 
@@ -184,7 +204,7 @@ def delete(ctx: typer.Context, name: NameArgument, yes: Yes = False, as_json: As
     if not yes:
         info, mark = context.run_with_storage(find)
         question = (
-            f"This deletes {counted(info.images, 'image')} permanently. Type the name of the database to continue"
+            f"This deletes {counted(info.images, 'image')} permanently. Type the name of the database to continue:"
         )
         if ask(question, as_json=as_json) != checked:
             raise NotConfirmed("The name doesn't match. Nothing was deleted.")

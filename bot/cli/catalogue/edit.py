@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from bot.cli.catalogue.images import unknown_entity
+from bot.cli.catalogue.records import image_of
 from bot.cli.session import ServiceSession, StorageSession, context_of
-from bot.cli.terminal.exit_codes import NotConfirmed
-from bot.cli.terminal.options import AsJson, InDatabase, Yes, ask
+from bot.cli.terminal.options import AsJson, InDatabase, Yes, confirm
 from bot.cli.terminal.output import counted, print_line, show_json
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
+from bot.domain.identifiers import DatabaseKey, EntityId, Note
 
 app = typer.Typer()
 
@@ -24,7 +24,7 @@ class _Change:
     """What to change: all images of an entity, or one of them. None keeps a value."""
 
     entity: EntityId
-    image: DataId | None
+    image: str | None
     new: EntityId | None
     note: Note | None
 
@@ -39,7 +39,7 @@ def edit(
     ] = None,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="New note; empty removes it.")] = None,
     image: Annotated[
-        str | None, typer.Option(metavar="DATA_ID", help="Change only this image of the id (see “images --json”).")
+        str | None, typer.Option(metavar="DATA_ID", help="Change only this image of the id (the last 8 characters do).")
     ] = None,
     database: InDatabase = None,
     yes: Yes = False,
@@ -50,7 +50,7 @@ def edit(
         raise InvalidInput("Say what to change: --id or --note.")
     change = _Change(
         EntityId(entity),
-        None if image is None else DataId(image),
+        image,
         None if new is None else EntityId(new),
         None if note is None else Note(note),
     )
@@ -58,9 +58,8 @@ def edit(
     if change.new is not None and change.image is None and not yes:
         key, others = context.run_with_storage(lambda session: _count_others(session, database, change))
         if others:
-            question = f"“{change.new}” has {counted(others, 'image')} in “{key.name}” already. Merge? [y/N]"
-            if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
-                raise NotConfirmed("Nothing was changed.")
+            question = f"“{change.new}” has {counted(others, 'image')} in “{key.name}” already. Merge?"
+            confirm(question, "Nothing was changed.", as_json=as_json)
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, int, EntityId]:
         key = await services_session.database(database)
@@ -89,7 +88,8 @@ async def _count_others(session: StorageSession, database: str | None, change: _
 
 async def _chosen(session: StorageSession, key: DatabaseKey, change: _Change) -> tuple[ImageRecord, ...]:
     records = await session.storage.catalogue.of_entity(key, change.entity)
-    chosen = tuple(record for record in records if change.image in {None, record.data_id})
+    image = None if change.image is None else image_of(records, change.image)
+    chosen = tuple(record for record in records if image in {None, record.data_id})
     if not chosen:
         raise await unknown_entity(session, key, change.entity, change.image)
     return chosen

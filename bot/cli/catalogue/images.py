@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from bot.cli.catalogue.picture_input import PictureArgument, read_picture_and_jpeg
+from bot.cli.catalogue.picture_input import PictureArgument, read_picture_and_jpeg, with_name
+from bot.cli.catalogue.records import details, image_of, location_of, show_indented, size, title
 from bot.cli.session import ServiceSession, StorageSession, context_of
-from bot.cli.terminal.exit_codes import ExitCode, NotConfirmed
-from bot.cli.terminal.options import AsJson, InDatabase, Yes, ask
-from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table, when
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.options import AsJson, InDatabase, Yes, confirm
+from bot.cli.terminal.output import (
+    counted,
+    images_of_ids,
+    is_terminal,
+    print_line,
+    print_remark,
+    print_text,
+    show_json,
+    show_table,
+    when,
+)
 from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import AlreadyAdded, UnknownEntity, UserError
@@ -48,7 +58,7 @@ class _AddOutcome:
 def add(
     ctx: typer.Context,
     *,
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Files or http(s) addresses.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Files or http(s) addresses.")],
     database: InDatabase = None,
     entity: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Id of the images; by default, made from each file name.")
@@ -116,7 +126,7 @@ def _outcome(outcome: _AddOutcome) -> dict[str, str]:
 def _print_report(outcomes: Sequence[_AddOutcome], key: DatabaseKey) -> None:
     for outcome in outcomes:
         if outcome.error:
-            print_remark(f"{outcome.image}: {outcome.error}", "red")
+            print_remark(with_name(outcome.image, outcome.error), "red")
         elif outcome.data_id:
             typed = outcome.typed or ""
             spelling = "" if typed in {"", outcome.entity} else f" “{key.name}” writes “{typed}” this way."
@@ -136,42 +146,53 @@ def list_images(
     database: InDatabase = None,
     prefix: Annotated[str, typer.Option(metavar="PREFIX", help="Show only ids that begin with this.")] = "",
     order: Annotated[
-        Order, typer.Option(help="Order by time: desc is newest first, asc is oldest first.")
+        Order, typer.Option(metavar="desc|asc", help="Order by time: desc is newest first, asc is oldest first.")
     ] = Order.NEWEST_FIRST,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of images to show.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Maximum number of images to show.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="Show all images.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the images of a database."""
 
-    async def work(storage_session: StorageSession) -> tuple[DatabaseKey, Page[ImageRecord]]:
-        key = await storage_session.database(database)
+    async def work(session: StorageSession) -> tuple[DatabaseKey, Page[ImageRecord], list[str], int]:
+        key = await session.database(database)
         if everything:
-            records = tuple([record async for record in storage_session.listings.all_records(key, order, prefix)])
-            return key, Page(records, len(records))
-        return key, await storage_session.listings.page(
-            key, PageRequest(limit=limit, order=order, entity_prefix=prefix)
-        )
+            records = tuple([record async for record in session.listings.all_records(key, order, prefix)])
+            page = Page(records, len(records))
+        else:
+            request = PageRequest(limit=limit, order=order, entity_prefix=prefix)
+            page = await session.listings.page(key, request)
+        locations = [location_of(session.storage, record) for record in page.items]
+        return key, page, locations, await session.storage.catalogue.count_entities(key, prefix)
 
-    key, page = context_of(ctx).run_with_storage(work)
+    key, page, locations, ids = context_of(ctx).run_with_storage(work)
     if as_json:
-        show_json({"database": key.name, "total": page.total, "images": [document(record) for record in page.items]})
+        images = [document(record, location) for record, location in zip(page.items, locations, strict=True)]
+        show_json({"database": key.name, "total": page.total, "ids": ids, "images": images})
         return
-    if page.items:
-        rows = [(_title(record), record.note, record.source_name, when(record.added_at)) for record in page.items]
-        show_table(("Id", "Note", "File", "Added"), rows)
+    _show_images(page.items, locations)
     shown = f"{len(page.items):,} of " if len(page.items) < page.total else ""
     more = " (--all shows all)" if shown else ""
-    print_remark(f"{shown}{counted(page.total, 'image')} in “{key.name}”{more}", "dim")
+    print_remark(f"{shown}{images_of_ids(page.total, ids)} in “{key.name}”{more}", "dim")
 
 
-def _title(record: ImageRecord) -> Text:
-    title = Text(clean(record.entity))
-    return title.append("  (named automatically)", "dim") if record.named_automatically else title
+def _show_images(records: Sequence[ImageRecord], locations: Sequence[str]) -> None:
+    """Print an entry of a few lines for each image on a terminal, and a row for each elsewhere."""
+    if is_terminal():
+        for record, location in zip(records, locations, strict=True):
+            print_text(title(record))
+            show_indented((record.note, details(record, location)), 2)
+    elif records:
+        rows = [
+            (title(record), record.note, record.source_name, size(record), when(record.added_at), record.data_id)
+            for record in records
+        ]
+        show_table(("Id", "Note", "File", "Size", "Added", "Image"), rows)
 
 
-def document(record: ImageRecord) -> dict[str, object]:
-    """Return the JSON document of an image."""
+def document(record: ImageRecord, location: str | None = None) -> dict[str, object]:
+    """Return the JSON document of an image, with the path or address of its stored picture if that is given."""
+    stored = {} if location is None else {"location": location or None}
     return {
         "data_id": record.data_id,
         "entity": record.entity,
@@ -183,7 +204,7 @@ def document(record: ImageRecord) -> dict[str, object]:
         "added_at": record.added_at.isoformat(),
         "added_by": record.added_by,
         "picture": record.digest,
-    }
+    } | stored
 
 
 @app.command(rich_help_panel="Images")
@@ -193,7 +214,7 @@ def delete(
     entity: Annotated[str, typer.Argument(metavar="ID", help="Id of the images.", show_default=False)],
     database: InDatabase = None,
     image: Annotated[
-        str | None, typer.Option(metavar="DATA_ID", help="Delete only this image of the id (see “images --json”).")
+        str | None, typer.Option(metavar="DATA_ID", help="Delete only this image of the id (the last 8 characters do).")
     ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -209,7 +230,7 @@ def delete(
                 return key, await services_session.services.deletions.delete(
                     key,
                     checked,
-                    DataId(image) if image is not None else None,
+                    await _named_image(services_session, key, checked, image),
                     mark="" if image is not None else mark,
                     on_progress=lambda done: line.update(done, None),
                 )
@@ -219,9 +240,8 @@ def delete(
     mark = ""
     if not yes:
         key, images, mark = context.run_with_storage(lambda session: _count(session, database, checked, image))
-        question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Continue? [y/N]"
-        if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
-            raise NotConfirmed("Nothing was deleted.")
+        question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Continue?"
+        confirm(question, "Nothing was deleted.", as_json=as_json)
     key, deletion = context.run_with_services(work)
     if as_json:
         show_json({"database": key.name, "entity": checked, "deleted": deletion.images})
@@ -236,11 +256,17 @@ async def _count(
     key = await session.database(database)
     # Before the images are counted, so that no image is deleted that was not counted.
     images, mark = 0, await session.storage.catalogue.mark(key)
+    data_id = await _named_image(session, key, entity, image)
     async for record in session.listings.all_records(key, entity_prefix=entity):
-        images += record.entity.is_same(entity) and image in {None, record.data_id}
+        images += record.entity.is_same(entity) and data_id in {None, record.data_id}
     if not images:
         raise await unknown_entity(session, key, entity, image)
     return key, images, mark
+
+
+async def _named_image(session: StorageSession, key: DatabaseKey, entity: EntityId, image: str | None) -> DataId | None:
+    """Return the data id that ``--image`` names. Raises InvalidInput if it fits several images of the entity."""
+    return None if image is None else image_of(await session.storage.catalogue.of_entity(key, entity), image)
 
 
 async def unknown_entity(

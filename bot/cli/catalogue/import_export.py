@@ -11,9 +11,10 @@ import typer
 
 from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json
-from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
+from bot.cli.terminal.progress import ProgressLine
 from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName
 from bot.services.images.exporter import ExportReport, ExportService
@@ -119,7 +120,9 @@ async def _database(
         return await services_session.database(name), False
     except UnknownDatabase as error:
         if not create or name is None:
-            raise UnknownDatabase(error.name, error.did_you_mean, " To create it, add --create.") from None
+            raise UnknownDatabase(
+                error.name, error.did_you_mean, f"{error.advice} To create it, add --create."
+            ) from None
     key = DatabaseKey(services_session.workspace, DatabaseName(name))
     if dry_run:
         return key, True
@@ -139,7 +142,10 @@ def _print_report(key: DatabaseKey, report: ImportReport, options: ImportOptions
         f"{report.skipped:,} already there" if report.skipped else "",
         f"{len(report.refused):,} refused" if report.refused else "",
     ]
-    print_line(", ".join(filter(None, parts)) + ".")
+    if not report.total and not report.interrupted:
+        print_line(f"Found no pictures to import into “{key.name}”.")
+    else:
+        print_line(", ".join(filter(None, parts)) + ".")
     if report.changed and not options.update:
         differ = f"{counted(report.changed, 'image')} {'has' if report.changed == 1 else 'have'} another id or note"
         print_remark(f"{differ} than the table. To apply the table, run the command with --update.", "yellow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -15,6 +15,7 @@ from bot.domain.errors import InvalidInput, PictureRefused
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
 from bot.services.images.import_sources import printable
+from bot.services.imports.folder_walk import LeftOut, walk_pictures
 
 _NUMBER = re.compile(r"\d{1,6}(\.\d{0,6})?%?", re.ASCII)
 _REGION_NUMBERS = 4
@@ -37,6 +38,42 @@ class PictureArgument:
         """The last part of the path or address; ``image`` if that is empty."""
         path = PurePosixPath(unquote(urlsplit(self.text).path)) if self.is_address else Path(self.text)
         return printable(path.name) or "image"
+
+
+def with_name(picture: str, error: str) -> str:
+    """Return an error about a picture, with the picture's name if it lacks that."""
+    return error if picture in error else f"{picture}: {error}"
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesToSearch:
+    """The pictures that a command line names. ``several``: a folder, or more than one argument."""
+
+    pictures: tuple[PictureArgument, ...]
+    several: bool
+    remarks: tuple[str, ...] = ()
+
+
+def pictures_to_search(arguments: Sequence[str]) -> PicturesToSearch:
+    """Return the pictures of files, folders with their subfolders, and addresses, in this order.
+
+    Raises InvalidInput for a folder without pictures, and OSError for one that can't be read.
+    """
+    pictures: list[PictureArgument] = []
+    remarks: list[str] = []
+    folders = 0
+    for argument in arguments:
+        if PictureArgument(argument).is_address or not Path(argument).is_dir():
+            pictures.append(PictureArgument(argument))
+            continue
+        folders += 1
+        left_out = LeftOut()
+        found = [one for one in walk_pictures(Path(argument), left_out) if isinstance(one, Path)]
+        if not found:
+            raise InvalidInput(f"There are no pictures in {argument}. {left_out.sentence()}".rstrip())
+        pictures.extend(PictureArgument(str(path)) for path in found)
+        remarks.extend(filter(None, (left_out.sentence(),)))
+    return PicturesToSearch(tuple(pictures), folders > 0 or len(arguments) > 1, tuple(remarks))
 
 
 REGION_FORM = (
@@ -94,6 +131,8 @@ def _read(path: Path, max_mb: int) -> bytes:
             data = stream.read(max_bytes + 1)
     except FileNotFoundError:
         raise PictureRefused(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise PictureRefused(f"{path} is a folder. Use “vsearch import” for its pictures.") from None
     except OSError as error:
         raise PictureRefused(f"{path} can't be read: {error.strerror or error}.") from None
     if len(data) > max_bytes:

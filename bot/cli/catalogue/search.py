@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+import sys
+import tempfile
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from bot.blocks.messages.matches import caveat_sentences
-from bot.blocks.wording.results import found_in_part, text_agreement
-from bot.cli.catalogue.images import document
-from bot.cli.catalogue.picture_input import REGION_FORM, PictureArgument, parse_region, read_picture
+from bot.cli.catalogue.picture_input import (
+    REGION_FORM,
+    PictureArgument,
+    PicturesToSearch,
+    parse_region,
+    pictures_to_search,
+    read_picture,
+    with_name,
+)
+from bot.cli.catalogue.records import location_of
+from bot.cli.catalogue.search_output import (
+    SearchOutcome,
+    show_documents,
+    show_outcome,
+    show_result,
+    show_summary,
+)
 from bot.cli.session import ServiceSession, context_of
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.options import AsJson, InDatabase
-from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table
-from bot.domain.matches import MAX_RESULTS, Match, PictureRegion, TextAgreement, Verdict
-from bot.services.search.grouping import FoundImage, RankedMatch
+from bot.cli.terminal.output import counted, print_remark
+from bot.cli.terminal.progress import ProgressLine
+from bot.domain.errors import FetchRefused, InvalidInput, PictureRefused
+from bot.domain.identifiers import DatabaseKey
+from bot.domain.matches import MAX_RESULTS
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, SearchResult
 
 app = typer.Typer()
 
-_STYLES = {
-    Verdict.SAME: "bold green",
-    Verdict.EDITED: "green",
-    Verdict.SAME_ITEM: "cyan",
-    Verdict.SIMILAR: "",
-    Verdict.UNLIKELY: "dim",
-}
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What to search for, and how."""
+
+    pictures: PicturesToSearch
+    top: int
+    minimum: float
+    region: str | None
+    reads_text: bool
 
 
 @app.command(rich_help_panel="Images")
 def search(
     ctx: typer.Context,
     *,
-    image: Annotated[str, typer.Argument(help="A file or an http(s) address.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Files, folders or http(s) addresses.")],
     database: InDatabase = None,
     top: Annotated[
-        int, typer.Option(min=1, max=MAX_RESULTS, help="Maximum number of matches; an id is one match.")
+        int, typer.Option(metavar="N", min=1, max=MAX_RESULTS, help="Maximum number of matches; an id is one match.")
     ] = DEFAULT_LIMIT,
     minimum: Annotated[
-        float, typer.Option("--min", min=0, max=TOP_SCORE, help="Minimum score of a match, from 0 to 10.")
+        float, typer.Option("--min", metavar="SCORE", min=0, max=TOP_SCORE, help="Minimum score of a match.")
     ] = DEFAULT_MINIMUM,
     region: Annotated[
         str | None, typer.Option(metavar="X,Y,W,H", help=f"Search only this part of the picture: {REGION_FORM}.")
@@ -48,102 +72,98 @@ def search(
     no_text: Annotated[
         bool, typer.Option("--no-text", help="Don't read the text in the picture, which takes a second.")
     ] = False,
+    opens: Annotated[bool, typer.Option("--open", help="Open the stored picture of the best match.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the ids of a database whose images are most like a picture, best first."""
+    """Find the ids of a database whose images are most like a picture, best first. A folder gets a line a picture."""
+    request = _Request(pictures_to_search(images), top, minimum, region, not no_text)
+    if opens and request.pictures.several:
+        raise InvalidInput("--open needs one picture: it opens the best match.")
 
-    async def work(services_session: ServiceSession) -> SearchResult:
-        key = await services_session.database(database)
-        picture = await read_picture(services_session, PictureArgument(image))
-        if region is not None:
-            from bot.images.parts import cut  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this module
+    async def work(session: ServiceSession) -> int:
+        key = await session.database(database)
+        if request.pictures.several:
+            return await _search_several(session, key, request, as_json=as_json)
+        (picture,) = request.pictures.pictures
+        try:
+            result = await _search(session, key, request, picture)
+        except (PictureRefused, FetchRefused) as error:
+            # Programs get the reason as it is, since they know which picture it was.
+            raise type(error)(str(error) if as_json else with_name(picture.text, str(error))) from None
+        if as_json:
+            show_documents(session.storage, [SearchOutcome(picture.text, result)], several=False)
+        else:
+            show_result(session.storage, result, minimum)
+        return await _open_best(session, result) if opens else ExitCode.OK
 
-            picture = cut(picture, parse_region(region, picture.source_size))
-        services = services_session.services
-        if not no_text:
-            await services.read_query_text(key, picture)
-        return await services.search.search(key, picture, limit=top, minimum=minimum)
+    raise typer.Exit(context_of(ctx).run_with_services(work))
 
-    result = context_of(ctx).run_with_services(work)
+
+async def _search(session: ServiceSession, key: DatabaseKey, request: _Request, named: PictureArgument) -> SearchResult:
+    picture = await read_picture(session, named)
+    if request.region is not None:
+        from bot.images.parts import cut  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this module
+
+        picture = cut(picture, parse_region(request.region, picture.source_size))
+    if request.reads_text:
+        await session.services.read_query_text(key, picture)
+    return await session.services.search.search(key, picture, limit=request.top, minimum=request.minimum)
+
+
+async def _search_several(session: ServiceSession, key: DatabaseKey, request: _Request, *, as_json: bool) -> int:
+    """Search with each picture and return the exit code. A refused picture doesn't stop the others."""
+    outcomes: list[SearchOutcome] = []
+    pictures = request.pictures.pictures
+    with stop_on_interrupt() as stop, ProgressLine("Searching") if as_json else nullcontext() as line:
+        for named in pictures:
+            outcomes.append(await _outcome(session, key, request, named))
+            if line is None:
+                show_outcome(outcomes[-1])
+            else:
+                line.update(len(outcomes), len(pictures))
+            if stop.is_set():
+                break
     if as_json:
-        show_json(_document(result))
+        show_documents(session.storage, outcomes, several=True)
     else:
-        _show(result, minimum)
+        show_summary(key, outcomes)
+    for remark in request.pictures.remarks:
+        print_remark(remark, "yellow")
+    if len(outcomes) < len(pictures):
+        left = counted(len(pictures) - len(outcomes), "picture")
+        print_remark(f"Interrupted before {left}.", "yellow")
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED if any(outcome.error for outcome in outcomes) else ExitCode.OK
 
 
-def _show(result: SearchResult, minimum: float) -> None:
-    if result.matches:
-        columns = ("", "Score", "Verdict", "Id", "Photos", "Note", "File")
-        show_table(columns, [_row(ranked) for ranked in result.matches], right=("", "Score", "Photos"))
-    else:
-        name = f"“{result.database.key.name}”"
-        print_line(f"No matches found in {name}." if result.caveats else f"No image in {name} is similar.")
-    for sentence in caveat_sentences(result.caveats):
-        print_remark(sentence, "yellow")
-    weaker = f"; {result.weaker:,} weaker hidden (--min {minimum:g})" if result.weaker else ""
-    images = counted(result.database.images, "image")
-    print_remark(
-        f"Searched {images} in “{result.database.key.name}” in {result.seconds * 1000:,.0f} ms{weaker}.", "dim"
-    )
+async def _outcome(
+    session: ServiceSession, key: DatabaseKey, request: _Request, named: PictureArgument
+) -> SearchOutcome:
+    try:
+        return SearchOutcome(named.text, await _search(session, key, request, named))
+    except (PictureRefused, FetchRefused, InvalidInput) as error:
+        return SearchOutcome(named.text, error=str(error))
 
 
-def _row(ranked: RankedMatch) -> tuple[str | Text, ...]:
-    match = ranked.match
-    return (
-        str(ranked.rank),
-        f"{match.score:.1f}/10",
-        Text(verdict(match), style=_STYLES[match.verdict]),
-        match.entity,
-        str(ranked.photos),
-        clean(ranked.note),
-        ranked.record.source_name if ranked.record else "",
-    )
+async def _open_best(session: ServiceSession, result: SearchResult) -> int:
+    """Open the best match's stored picture in the desktop's viewer, and return the exit code."""
+    record = next((ranked.record for ranked in result.matches if ranked.record), None)
+    if record is None:
+        return ExitCode.OK
+    path = Path(location_of(session.storage, record))
+    if not path.is_absolute():
+        # In a bucket or a database. The copy stays, since the viewer reads it later.
+        path = Path(tempfile.mkdtemp(prefix="vsearch-")) / f"{record.digest}.jpg"
+        path.write_bytes(await session.storage.pictures.get(record.digest))
+    if not path.exists():
+        print_remark(f"The stored picture is missing: {path}", "red")
+        return ExitCode.FAILED
+    if not _has_desktop() or typer.launch(str(path)):
+        print_remark(f"There is no program here to open pictures with. The picture is {path}", "yellow")
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
-def verdict(match: Match) -> str:
-    """Describe a verdict with its edits, the part that matched and texts: ``edited copy: cropped, mirrored``."""
-    edits = ": " + ", ".join(match.edits) if match.edits else ""
-    words = match.verdict + edits + (f"; {found_in_part(match.part)}" if match.part else "")
-    agreement = text_agreement(match.text)
-    return f"{words} ({agreement})" if agreement else words
-
-
-def _document(result: SearchResult) -> dict[str, object]:
-    return {
-        "database": result.database.key.name,
-        "images": result.database.images,
-        "seconds": round(result.seconds, 4),
-        "weaker": result.weaker,
-        "caveats": sorted(result.caveats),
-        "matches": [
-            {
-                "rank": ranked.rank,
-                **_image_document(FoundImage(ranked.match, ranked.record)),
-                "photos": ranked.photos,
-                "further_images": [_image_document(image) for image in ranked.others],
-            }
-            for ranked in result.matches
-        ],
-    }
-
-
-def _image_document(image: FoundImage) -> dict[str, object]:
-    match = image.match
-    known = {"data_id": match.data_id, "entity": match.entity, "note": match.note}
-    return {
-        "score": round(match.score, 2),
-        "verdict": match.verdict,
-        "edits": list(match.edits),
-        "part": _part_document(match.part),
-        "text": _text_document(match.text),
-        **(document(image.record) if image.record else known),
-    }
-
-
-def _part_document(part: PictureRegion | None) -> dict[str, float] | None:
-    """Return the part of the query that matched, in shares of its sides; None for the whole."""
-    return None if part is None else {name: round(value, 4) for name, value in asdict(part).items()}
-
-
-def _text_document(text: TextAgreement | None) -> dict[str, object] | None:
-    return None if text is None else {"agreeing": text.agreeing, "of": text.words, "differs": text.contradicts}
+def _has_desktop() -> bool:
+    """Return whether pictures can be opened. On Linux, xdg-open starts without a display too, and fails later."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -88,7 +88,8 @@ def read_text(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 async def _read_all(services: Services) -> tuple[TextCounts, bool]:
     """Return how far the reading is, and whether it was not interrupted."""
-    from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt  # noqa: PLC0415 - slow import
+    from bot.cli.terminal.interrupts import stop_on_interrupt  # noqa: PLC0415 - slow import
+    from bot.cli.terminal.progress import ProgressLine  # noqa: PLC0415 - slow import
 
     if not services.text_reader.is_available:
         raise SettingsError((NOT_READ,))

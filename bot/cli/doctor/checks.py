@@ -22,6 +22,7 @@ from bot.storage.sql import migration, postgres, sqlite
 MIN_PYTHON = (3, 11)
 TABLES = "Tables"
 LOW_SPACE_GB = 1.0
+MAKE_WRITABLE = "Make it writable, or choose another with VSEARCH_DATA_DIR or --data-dir."
 
 
 def python(_settings: Settings) -> Iterator[CheckResult]:
@@ -54,8 +55,7 @@ def data_directory(settings: Settings) -> Iterator[CheckResult]:
         with tempfile.TemporaryFile(dir=existing) as probe:
             probe.write(b"vsearch")
     except OSError as error:
-        remedy = "Make it writable, or choose another with VSEARCH_DATA_DIR or --data-dir."
-        yield CheckResult("Data directory", CheckStatus.WRONG, f"{folder}: {error.strerror or error}", remedy)
+        yield CheckResult("Data directory", CheckStatus.WRONG, f"{folder}: {error.strerror or error}", MAKE_WRITABLE)
         return
     later = "" if existing == folder else "; the first command creates it"
     yield CheckResult("Data directory", CheckStatus.OK, f"{folder.absolute()}{later}")
@@ -82,7 +82,10 @@ def catalogue(settings: Settings) -> Iterator[CheckResult]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path}: {error}", restore)
+        # Reading needs to write too: SQLite's log of pending changes.
+        is_locked_away = error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
+        remedy = MAKE_WRITABLE if is_locked_away else restore
+        yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path}: {error}", remedy)
         return
     if verdict != "ok":
         yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path} is damaged: {verdict}", restore)

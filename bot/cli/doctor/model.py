@@ -71,7 +71,7 @@ def embeddings(shared: SharedStorage, model_id: str) -> Iterator[CheckResult]:
         return  # missing_databases reports it
     stale = [key for key, known in indexed if known != model_id]
     if indexed and not stale:
-        yield CheckResult("Embeddings", CheckStatus.OK, f"all {len(indexed)} databases use this model")
+        yield CheckResult("Embeddings", CheckStatus.OK, f"current in {counted(len(indexed), 'database')}")
     of_the_api = [key for key in stale if key.workspace.startswith(API_WORKSPACE_PREFIX)]
     if with_pictures := [key for key in stale if key not in of_the_api]:
         yield _stale(with_pictures, "Run “vsearch reindex --all”.")

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 
 from bot.cli.maintenance.reconciliation import end
 from bot.cli.session import CommandContext
+from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json, show_table
-from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
+from bot.cli.terminal.progress import ProgressLine
 from bot.services.maintenance.data_transfer import TransferPhase, TransferResult, TransferService
 
 RESUME_HINT = "Interrupted. What was transferred stays. Run the same command again to continue."

@@ -21,10 +21,10 @@ from bot.cli.maintenance.reconciliation import (
     show_findings,
 )
 from bot.cli.session import CommandContext, context_of
-from bot.cli.terminal.exit_codes import NotConfirmed
-from bot.cli.terminal.options import AsJson, Yes, ask
+from bot.cli.terminal.interrupts import stop_on_interrupt
+from bot.cli.terminal.options import AsJson, Yes, confirm
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json
-from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
+from bot.cli.terminal.progress import ProgressLine
 from bot.config.declarations import BACK_ENDS
 from bot.domain.errors import InvalidInput
 from bot.services.maintenance.reconciliation import BackendDatabase, ReconcileOutcome, ReconcileService
@@ -36,13 +36,15 @@ T = TypeVar("T")
 
 app = typer.Typer()
 
+NOT_DELETED = "Nothing was deleted."
+
 EMBEDDED, SHARED_ROWS_BACK_END = "embedded", "pgvector"
 """This back end searches copies of the embedded engine's vectors, so the two share their rows."""
 
 
 def _back_end(name: str) -> str:
     if name.lower() not in BACK_ENDS:
-        raise typer.BadParameter(f"There is no back end “{name}”. The back ends are {', '.join(BACK_ENDS)}")
+        raise InvalidInput(f"There is no back end “{name}”. The back ends are {', '.join(BACK_ENDS)}.")
     return name.lower()
 
 
@@ -119,7 +121,7 @@ def _print_report(outcome: ReconcileOutcome, before: str, to: str) -> None:
 @app.command(rich_help_panel="Maintenance")
 def retire(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(parser=_back_end, metavar="|".join(BACK_ENDS))],
+    name: Annotated[str, typer.Argument(parser=_back_end, metavar="BACKEND", help=f"One of {', '.join(BACK_ENDS)}.")],
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -141,7 +143,7 @@ def retire(
         databases = _with_unused_back_end(context, name, count, for_deletion=True)
         images = sum(database.images for database in databases)
         amount = f"{counted(len(databases), 'database')} with {counted(images, 'image')}"
-        _confirm(f"This deletes {amount} from the {name} back end.", as_json=as_json)
+        confirm(f"This deletes {amount} from the {name} back end. Continue?", NOT_DELETED, as_json=as_json)
     deleted = _with_unused_back_end(context, name, work, for_deletion=True)
     if as_json:
         show_json({"back_end": name, "deleted": deleted})
@@ -155,7 +157,8 @@ def _retire_shared_rows(context: CommandContext, name: str, used: str, *, yes: b
         raise InvalidInput(f"The {used} back end, which is in use, needs the images of {name}, so they must stay.")
     kept = f"The {used} back end keeps all images."
     if not yes:
-        _confirm(f"This deletes the copies of vectors that {name} searches. {kept}", as_json=as_json)
+        question = f"This deletes the copies of vectors that {name} searches. {kept} Continue?"
+        confirm(question, NOT_DELETED, as_json=as_json)
 
     async def drop(storage: SqlStorage) -> None:
         await storage.drop_pgvector()
@@ -165,11 +168,6 @@ def _retire_shared_rows(context: CommandContext, name: str, used: str, *, yes: b
         show_json({"back_end": name, "deleted": 0})
     else:
         print_line(f"Deleted the copies of vectors that {name} searches. {kept}")
-
-
-def _confirm(what: str, *, as_json: bool) -> None:
-    if ask(f"{what} Continue? [y/N]", as_json=as_json).lower() not in {"y", "yes"}:
-        raise NotConfirmed("Nothing was deleted.")
 
 
 def _check_not_in_use(context: CommandContext, name: str, advice: str, *, for_deletion: bool = False) -> None:

@@ -26,6 +26,11 @@ def console(stream: TextIO) -> Console:
     return target
 
 
+def is_terminal() -> bool:
+    """Return whether people read standard output, not a program."""
+    return console(sys.stdout).is_terminal
+
+
 def clean(text: str) -> str:
     """Replace control and bidirectional characters, since notes and names come from other people."""
     return _CONTROLS.sub(" ", text)
@@ -41,9 +46,15 @@ def print_line(sentence: str, style: str = "") -> None:
     console(sys.stdout).print(Text(clean(sentence), style=style))
 
 
-def print_remark(sentence: str, style: str = "") -> None:
+def print_text(text: Text, indented: int = 0) -> None:
+    """Print a line of styled text on standard output. The terminal wraps it, so that long paths can be copied."""
+    console(sys.stdout).print(Text(" " * indented).append_text(text), soft_wrap=True)
+
+
+def print_remark(sentence: str, style: str = "", *, end: str = "\n") -> None:
     """Print a line on standard error, so that it stays out of output that scripts read."""
-    console(sys.stderr).print(Text(clean(sentence), style=style))
+    console(sys.stderr).print(Text(clean(sentence), style=style), end=end)
+    sys.stderr.flush()
 
 
 def show_json(document: Any) -> None:
@@ -65,16 +76,24 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], rig
     target.print(table)
 
 
-def show_error(message: str, code: int, *, as_json: bool) -> None:
-    """Print an error on standard error, or with ``as_json`` as a JSON document on standard output."""
+def show_error(message: str, code: int, *, as_json: bool, label: str = "Error: ") -> None:
+    """Print how a command ended on standard error, or with ``as_json`` as a JSON document on standard output.
+
+    ``label`` comes before the message. It is empty if nothing failed, such as after an answer of no.
+    """
     if as_json:
         show_json({"error": message, "exit_code": code})
         return
-    line = Text("Error: ", style="bold red")
+    line = Text(label, style="bold red")
     line.append(Text("\n".join(clean(part) for part in message.splitlines()), style="default not bold"))
     console(sys.stderr).print(line)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a count with its noun: ``1 image``, ``2,500 images``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def images_of_ids(images: int, ids: int) -> str:
+    """Return how many images there are, of how many ids: ``2,500 images of 700 ids``. An id is a match in a search."""
+    return f"{counted(images, 'image')} of {counted(ids, 'id')}"

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -75,30 +71,3 @@ def plain_line(label: str, done: int, total: int | None, seconds: float) -> str:
     if total is not None and rate > 0:
         line += f", {(total - done) / rate:,.0f} s left"
     return line
-
-
-@contextmanager
-def stop_on_interrupt() -> Iterator[asyncio.Event]:
-    """Yield an event that the first SIGINT or SIGTERM sets; a second one ends the program at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def interrupted() -> None:
-        stop.set()
-        remove_handlers()
-        print_remark("Finishing the work in progress … (press Ctrl-C again to stop at once)")
-
-    def remove_handlers() -> None:
-        for number in signals:
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
-
-    # The event loop on Windows has no signal handlers. There, Ctrl-C stops at once, which loses nothing either.
-    with suppress(NotImplementedError):
-        for number in signals:
-            loop.add_signal_handler(number, interrupted)
-    try:
-        yield stop
-    finally:
-        remove_handlers()

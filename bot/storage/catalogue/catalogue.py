@@ -33,7 +33,7 @@ from bot.storage.catalogue.origins import (
     records_with,
 )
 from bot.storage.catalogue.ownership import forget_slack, move_database, return_to_operator
-from bot.storage.catalogue.rows import create_database, database_id_of, database_infos, find_entities
+from bot.storage.catalogue.rows import count_entities, create_database, database_id_of, database_infos, find_entities
 from bot.storage.catalogue.visibility import (
     count_hidden,
     has_prefix_seen,
@@ -236,6 +236,10 @@ class SqlCatalogue:
             return Page(read_records(connection, key, page.items), page.total, page.token)
 
         return await self._database.read(work)
+
+    async def count_entities(self, key: DatabaseKey, prefix: str = "") -> int:
+        """Return how many ids the images of a database have, or how many that begin with a prefix."""
+        return await self._database.read(lambda connection: count_entities(connection, key, prefix))
 
     async def remove(
         self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None

@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, fu
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin
 from bot.domain.errors import DatabaseExists, UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId, entity_key
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
+from bot.storage.sql.paging import has_prefix
 from bot.storage.sql.schema.tables import databases, embedded_databases, hosted_databases, images
 
 # Every add runs it. Built once, it costs little more than the work of the driver.
@@ -99,6 +100,15 @@ def database_infos(connection: Connection, wanted: ColumnElement[bool]) -> Itera
     for row in sorted(rows, key=lambda row: str(row.name)):
         key = DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name))
         yield DatabaseInfo(key, row.size, row.created_at, row.created_by, row.revision, row.hints_at_hidden, row.link)
+
+
+def count_entities(connection: Connection, key: DatabaseKey, prefix: str) -> int:
+    """Return how many ids a database's images have, or how many that begin with a prefix."""
+    wanted = [images.c.database_id == database_id_of(connection, key)]
+    if prefix:
+        wanted += has_prefix(images.c.entity_key, entity_key(prefix))
+    query = select(func.count(images.c.entity_key.distinct())).where(*wanted)
+    return int(connection.execute(query).scalar_one())
 
 
 def find_entities(

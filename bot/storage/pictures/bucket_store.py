@@ -31,6 +31,7 @@ class BucketPictures:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._objects = BucketObjects(bucket, timeouts)
+        self._root = "/".join(filter(None, (f"s3://{bucket.name}", bucket.prefix.strip("/"))))
         self._database = database
         self._removals = PictureRemovals(database, clock, self._remove, "the bucket")
 
@@ -88,6 +89,10 @@ class BucketPictures:
             digests = [digest for name in names if (digest := _digest_of(name))]
             if unused := await self._database.read(partial(unused_digests, digests)):
                 yield unused
+
+    def location(self, digest: str) -> str:
+        """Return the address of a picture's object, which needs the bucket's key."""
+        return f"{self._root}/{_name(digest)}"
 
     async def close(self) -> None:
         """Do nothing; there is nothing to close."""

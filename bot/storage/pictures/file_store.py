@@ -110,6 +110,10 @@ class FilePictures:
         """Return if the folder can be read and written. Raises BackendDown."""
         await self._in_thread(self._ping_now)
 
+    def location(self, digest: str) -> str:
+        """Return the path of a picture's file."""
+        return str(self._path(digest).absolute())
+
     async def close(self) -> None:
         """Stop the threads."""
         await asyncio.to_thread(self._threads.shutdown)

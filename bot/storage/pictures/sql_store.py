@@ -99,6 +99,10 @@ class SqlPictures:
 
         await self._database.write(work)
 
+    def location(self, digest: str) -> str:  # noqa: ARG002 - as the other stores
+        """Return an empty text: the picture has no file and no address."""
+        return ""
+
     async def ping(self) -> None:
         """Do nothing, because ``SqlStorage.ping`` checks the database itself."""
 

@@ -152,6 +152,10 @@ class Catalogue(Protocol):
         """
         ...
 
+    async def count_entities(self, key: DatabaseKey, prefix: str = "") -> int:
+        """Return how many ids the images of a database have, or how many that begin with a prefix."""
+        ...
+
     async def remove(
         self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None
     ) -> tuple[ImageRecord, ...]:

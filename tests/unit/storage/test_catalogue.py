@@ -58,6 +58,16 @@ async def test_record_round_trip(storage: SqlStorage) -> None:
     assert await catalogue.records(PARTS, both) == both
 
 
+async def test_ids_are_counted_without_regard_to_case(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    for number, entity in enumerate(("valve", "valve", "Pump 1", "Pump 2")):
+        await catalogue.add(record(number, entity=entity))
+    assert await catalogue.count_entities(PARTS) == 3
+    assert [await catalogue.count_entities(PARTS, prefix) for prefix in ("PUMP", "pump 1", "x")] == [2, 1, 0]
+    with pytest.raises(UnknownDatabase):
+        await catalogue.count_entities(DatabaseKey(OTHER_TEAM, PARTS.name))
+
+
 async def test_known_pictures_and_sources_are_found_by_digest(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     first, second, third = record(1), with_first_origin(record(2), source=OriginSource.IMPORT, slack=None), record(3)

@@ -55,6 +55,19 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
 
 
+async def test_location_leads_to_the_picture(storage: SqlStorage, options: StorageOptions) -> None:
+    await storage.pictures.put(DIGEST, JPEG)
+    location = storage.pictures.location(DIGEST)
+    if options.pictures == IN_FILES:
+        assert Path(location).is_absolute()
+        assert await asyncio.to_thread(Path(location).read_bytes) == JPEG
+    elif options.pictures == IN_BUCKET:
+        assert options.bucket is not None
+        assert location == f"s3://{options.bucket.name}/vsearch/kept/{DIGEST[:2]}/{DIGEST}.jpg"
+    else:
+        assert location == ""
+
+
 async def test_picture_round_trip(storage: SqlStorage) -> None:
     await storage.pictures.put(DIGEST, JPEG)
     await storage.pictures.put(DIGEST, JPEG)

@@ -1,0 +1,155 @@
+"""Ctrl-C: the first one ends a command in order, and a second one ends the program at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from types import FrameType
+from typing import NoReturn, TypeVar
+
+import typer
+
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.output import print_remark
+
+T = TypeVar("T")
+
+AGAIN = "(press Ctrl-C again to stop at once)"
+STOPPED_AT_ONCE = "Stopped at once. What was reported as done is kept."
+
+_SAME_PRESS_S = 0.1
+"""Signals within this time are one press of Ctrl-C: terminals, shells and supervisors may each send one."""
+
+_SHOW_CURSOR = b"\r\x1b[K\x1b[?25h"
+"""Clears the line of a progress bar, which hides the cursor."""
+
+
+class Interrupts:
+    """What signals do while a command runs.
+
+    The first one calls the action of the innermost ``first``; without one, it raises KeyboardInterrupt.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._received_at: float | None = None
+        self._actions: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]] | None] = []
+
+    def receive(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal. Python calls this in the main thread, between any two instructions."""
+        now = time.monotonic()
+        if self._received_at is not None:
+            if now - self._received_at > _SAME_PRESS_S:
+                stop_at_once(as_json=self._as_json)
+            return
+        self._received_at = now
+        if not self._actions or (innermost := self._actions[-1]) is None:
+            raise KeyboardInterrupt
+        loop, action = innermost
+        loop.call_soon_threadsafe(action)
+
+    @contextmanager
+    def first(self, action: Callable[[], object]) -> Iterator[None]:
+        """Call ``action`` in the running event loop when the first signal arrives."""
+        self._actions.append((asyncio.get_running_loop(), action))
+        try:
+            yield
+        finally:
+            self._actions.pop()
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Raise KeyboardInterrupt when the first signal arrives, even while the event loop is blocked."""
+        self._actions.append(None)
+        try:
+            yield
+        finally:
+            self._actions.pop()
+
+    @property
+    def received(self) -> bool:
+        """Whether a signal has arrived."""
+        return self._received_at is not None
+
+
+_NOBODY = Interrupts(as_json=False)
+_current: ContextVar[Interrupts] = ContextVar("interrupts", default=_NOBODY)
+
+
+@contextmanager
+def handled_interrupts(*, as_json: bool) -> Iterator[None]:
+    """Handle Ctrl-C until the context exits. With ``as_json``, a second one prints a JSON document."""
+    interrupts = Interrupts(as_json=as_json)
+    token = _current.set(interrupts)
+    try:
+        with _handler(signal.SIGINT, interrupts):
+            yield
+    finally:
+        _current.reset(token)
+
+
+def raising_interrupts() -> AbstractContextManager[None]:
+    """Raise KeyboardInterrupt on Ctrl-C until the context exits: a question blocks the event loop."""
+    return _current.get().raising()
+
+
+@contextmanager
+def _handler(number: signal.Signals, interrupts: Interrupts) -> Iterator[None]:
+    """Handle a signal, in the main thread: Python allows it nowhere else."""
+    with ExitStack() as restored:
+        with suppress(ValueError):
+            restored.callback(signal.signal, number, signal.signal(number, interrupts.receive))
+        yield
+
+
+async def cancelled_by_interrupt(work: Coroutine[None, None, T]) -> T:
+    """Return the result of ``work``. The first Ctrl-C cancels it; then this raises typer.Abort."""
+    task, interrupts = asyncio.current_task(), _current.get()
+    assert task is not None
+
+    def cancel() -> None:
+        print_remark(f"Stopping … {AGAIN}")
+        task.cancel()
+
+    with interrupts.first(cancel):
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if interrupts.received:
+                raise typer.Abort from None
+            raise
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[asyncio.Event]:
+    """Yield an event that the first SIGINT or SIGTERM sets; a second one ends the program at once."""
+    stop, interrupts = asyncio.Event(), _current.get()
+
+    def interrupted() -> None:
+        stop.set()
+        print_remark(f"Finishing the work in progress … {AGAIN}")
+
+    with ExitStack() as handlers:
+        handlers.enter_context(interrupts.first(interrupted))
+        handlers.enter_context(_handler(signal.SIGTERM, interrupts))
+        yield stop
+
+
+def stop_at_once(*, as_json: bool) -> NoReturn:
+    """End the program without waiting for any work, such as threads that compute."""
+    # The buffered streams may be in use, since a signal arrives at any time.
+    if sys.stderr.isatty():
+        os.write(2, _SHOW_CURSOR)
+    if as_json:
+        document = {"error": STOPPED_AT_ONCE, "exit_code": int(ExitCode.INTERRUPTED)}
+        os.write(1, json.dumps(document, indent=2).encode() + b"\n")
+    else:
+        os.write(2, f"{STOPPED_AT_ONCE}\n".encode())
+    os._exit(ExitCode.INTERRUPTED)
