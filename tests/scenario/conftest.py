@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from bot.adapters.embedded.model.embedding import BuiltInModel
+from bot.app.back_ends import embedded
 from bot.app.slack_app import SlackApp, build
 from bot.config.settings import Settings
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from handlers.slack.connection import socket_mode
 from tests.fakes.slack import FakeSlack
+from tests.fixtures.models import RememberingModel
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_model() -> Iterator[None]:
+    """Load the built-in model once for all bots, and run it once for each picture."""
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(embedded, "BuiltInModel", cache(lambda: RememberingModel(BuiltInModel())))
+        yield
 
 
 @pytest.fixture

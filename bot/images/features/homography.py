@@ -118,6 +118,12 @@ def compare_views(query: PointFeatures, stored: PointFeatures) -> ViewAgreement 
     )
 
 
+def in_long_sides(matrix: Matrix) -> Matrix:
+    """Return the homography of a ``ViewAgreement`` in units of the pictures' long sides, as ``warping`` uses it."""
+    units = np.diag((_UNIT, _UNIT, 1.0))
+    return np.asarray(np.linalg.inv(units) @ matrix @ units, np.float64)
+
+
 def measure_coverage(query: PointFeatures, stored: PointFeatures, agreement: ViewAgreement) -> Coverage:
     """Compare all points that the homography brings together, after fitting it to those whose codes agree."""
     matrix = agreement.matrix

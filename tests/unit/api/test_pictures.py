@@ -19,7 +19,9 @@ URL = "IllegalUrlParameter"
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ApiServer]:
-    async with api_server(tmp_path, limits=ApiLimits(images=3, wait_s=0.2, body_timeout_s=0.3)) as opened:
+    async with api_server(
+        tmp_path, limits=ApiLimits(images=3, wait_s=0.2, body_timeout_s=0.3), fetch_timeout_s=1
+    ) as opened:
         await opened.call(CREATE, Name="parts")
         yield opened
 

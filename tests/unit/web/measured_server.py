@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -49,7 +48,6 @@ def measured_server(
         loop.longest_s = 0.0
         yield loop, address[0]
     finally:
-        gc.unfreeze()
         loop.call_soon_threadsafe(stopped.set)
         thread.join(10)
         loop.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.adapters.embedded.verification import scoring
+from bot.adapters.embedded.verification import rigidity, scoring
 from bot.domain.matches import Edit
 from bot.images.features import geometry, warping
 from bot.images.features.comparison import colours, differences, drawing, fine_print
@@ -66,13 +66,14 @@ def probability(view: QueryView, stored: LocalFeatures, alignment: Alignment) ->
         return scoring.BELOW_PROOF if shows_other_content(view, stored, alignment) else found
     if found >= scoring.FINE_HINT and alignment.inliers >= scoring.PROOF_INLIERS:
         fine = fine_print.compare(view, stored, alignment.matrix)
-        if fine is not None and scoring.agrees_finely(fine) and not _is_little(alignment):
+        agrees = fine is not None and scoring.agrees_finely(fine) and not _is_little(alignment)
+        if agrees and not rigidity.has_moved(view, stored, alignment):
             return scoring.PROOF
     return found
 
 
 def _in_perspective(view: QueryView, stored: LocalFeatures, alignment: Alignment, found: float) -> float:
-    if alignment.covered < scoring.PANNED_COVERED and alignment.outside > scoring.PANNED_OUTSIDE:
+    if scoring.is_panned(alignment):
         return 0.0
     plain = differences.plain_share(stored) >= scoring.PLAIN_BACKGROUND
     if plain or alignment.inliers < scoring.PERSPECTIVE_INLIERS:
@@ -86,7 +87,7 @@ def _in_perspective(view: QueryView, stored: LocalFeatures, alignment: Alignment
 
 
 def shows_other_content(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
-    """Return whether the pictures share only a letterhead, a page, a template, a frame or an app's screen."""
+    """Return whether the pictures share only a letterhead, a page, a template, an app's screen or a scene."""
     if _is_little(alignment):
         return True
     plain = differences.plain_share(stored) >= scoring.PLAIN_BACKGROUND
@@ -97,11 +98,12 @@ def shows_other_content(view: QueryView, stored: LocalFeatures, alignment: Align
     if other and not plain:
         return True
     fine = fine_print.compare(view, stored, alignment.matrix)
-    if fine is None:
-        return other
-    if not plain:
-        return scoring.has_other_words(fine.changes) or scoring.changed_too_much(fine.changes, alignment.typical)
-    return not _agrees_on_plain(fine, alignment, other=other)
+    if fine is not None and not plain:
+        other = scoring.has_other_words(fine.changes) or scoring.changed_too_much(fine.changes, alignment.typical)
+        other = other or rigidity.shows_another_thing(alignment, fine)
+    elif fine is not None:
+        other = not _agrees_on_plain(fine, alignment, other=other)
+    return other or rigidity.has_moved(view, stored, alignment)
 
 
 def _agrees_on_plain(fine: FineComparison, alignment: Alignment, *, other: bool) -> bool:

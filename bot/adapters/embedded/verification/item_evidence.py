@@ -19,7 +19,8 @@ from bot.adapters.embedded.verification.point_proof import ComparedView, find_pr
 from bot.adapters.embedded.verification.verifier import scored_match
 from bot.domain.matches import Verdict
 from bot.images.features import local_features, point_features
-from bot.images.features.homography import compare_views, measure_coverage
+from bot.images.features.comparison import colours
+from bot.images.features.homography import compare_views, in_long_sides, measure_coverage
 from bot.images.features.local_features import LocalFeatures, QueryRegion
 from bot.images.features.point_features import PointFeatures
 
@@ -50,6 +51,10 @@ Screenshots and scans of one template depart by 0.4 at most, and the verifier fo
 
 ITEM_PROOF = 0.62
 """Probability from which a picture is said to show the same item."""
+
+ITEM_COLOURS = 0.25
+"""Least correlation of the colours of two photos of an item. Flavours of one pack differ in colour where their print is
+the same."""
 
 MAX_RANKED_SCORE = 8.9
 """The score towards which evidence raises that of a similar picture."""
@@ -111,7 +116,8 @@ def rank_by_items(
     for view, one in _pictures_of_best_entity(views, evidence):
         coverage = measure_coverage(region.points, view.stored, view.agreement)
         probability = item_probability(replace(one, cells=coverage.cells, codes=coverage.codes))
-        if probability >= ITEM_PROOF and coverage.departure >= MIN_DEPARTURE:
+        is_said = probability >= ITEM_PROOF and coverage.departure >= MIN_DEPARTURE
+        if is_said and _colours_agree(region, candidates[view.index], view):
             score = max(item_score(probability), found[view.index].score)
             found[view.index] = ScoredMatch(score, Verdict.SAME_ITEM)
     return found
@@ -180,6 +186,18 @@ def compare(
         agreement = compare_views(sketch if by_sketch and sketch else region.points, stored)
         if agreement is not None and (not by_sketch or agreement.inliers >= MIN_SKETCH_INLIERS):
             yield ComparedView(index, stored, agreement, by_sketch)
+
+
+def _colours_agree(region: QueryRegion, candidate: Candidate, view: ComparedView) -> bool:
+    """Return whether the colours under the homography may be those of one item; True if there are none to compare."""
+    if not candidate.local_features:
+        return True
+    try:
+        stored = local_features.unpack(candidate.local_features)
+    except ValueError:
+        log.warning("the local features of row %d are damaged", candidate.row_id)
+        return True
+    return colours.chroma_correlation(region.view, stored, in_long_sides(view.agreement.matrix)) >= ITEM_COLOURS
 
 
 def _points_of(local: LocalFeatures) -> PointFeatures:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.adapters.embedded.ports import Candidate
-from bot.adapters.embedded.verification import copy_evidence, scoring
+from bot.adapters.embedded.verification import copy_evidence, rigidity, scoring
 from bot.adapters.embedded.verification.copy_evidence import CopyEvidence
 from bot.images.features import geometry, homography, local_features, point_features
 from bot.images.features.comparison import colours, differences, fine_print
+from bot.images.features.comparison.fine_print import FineComparison
 from bot.images.features.geometry import Alignment
 from bot.images.features.homography import ViewAgreement
 from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView
@@ -26,6 +27,20 @@ MIRRORED = 8
 
 ALIGNED = 3
 """Candidates whose pixels are compared, those with the most agreeing points first."""
+
+POINT_INLIERS, POINT_WORTH, POINT_AGREEMENT, POINT_DEPARTURE, POINT_PROOF_SCORE = 14, 0.8, 0.95, 0.65, 9.1
+"""Point features: least number of those that agree, least share that is worth a comparison of the pixels, and least
+share of nearly all; greatest departure from a similarity transform, in pixels of the coarser of two pictures with a
+long side of 400; and the score of their proof."""
+
+POINT_UNLIKE, POINT_TYPICAL = 0.5, 0.06
+"""Share of differing detail up to which point features can prove a copy, and typical difference of a patch up to which
+they can whatever differs."""
+
+STRUCTURE_INLIERS, STRUCTURE_UNLIKE, STRUCTURE_CHANGED = 30, 0.05, 0.01
+STRUCTURE_CORRELATION, STRUCTURE_TRIMMED = 0.8, 0.9
+"""Pictures of one structure in another light: least number of agreeing points, greatest share of differing detail and
+area of changes, and least correlations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +56,29 @@ class ComparedView:
     by_sketch: bool = False
 
 
+def points_agree(agreement: ViewAgreement) -> bool:
+    """Return whether so many point features agree that the pixels are worth a comparison."""
+    return agreement.inliers >= max(POINT_INLIERS, POINT_WORTH * agreement.voted)
+
+
+def points_prove(fine: FineComparison, alignment: Alignment) -> bool:
+    """Return whether point features can prove a copy. Two photographs of one scene differ in most of the detail."""
+    return fine.unlike <= POINT_UNLIKE or alignment.typical <= POINT_TYPICAL
+
+
+def agrees_in_structure(fine: FineComparison, alignment: Alignment) -> bool:
+    """Return whether nearly all detail agrees, as under a filter or in a photographed print, whatever the light."""
+    return (
+        alignment.inliers >= STRUCTURE_INLIERS
+        and alignment.correlation >= STRUCTURE_CORRELATION
+        and alignment.trimmed >= STRUCTURE_TRIMMED
+        and fine.unlike <= STRUCTURE_UNLIKE
+        and sum(one.area for one in fine.changes) <= STRUCTURE_CHANGED
+        and not scoring.has_replaced_print(fine.changes)
+        and max(alignment.covered, 1 - alignment.outside) >= scoring.MIN_SHARED
+    )
+
+
 def find_proofs(
     region: QueryRegion, candidates: Sequence[Candidate], views: Sequence[ComparedView], packed: Mapping[int, bytes]
 ) -> list[tuple[int, CopyEvidence]]:
@@ -53,7 +91,7 @@ def find_proofs(
     if found:
         return found
     points = point_features.mirrored(region.points)
-    turned = [view for view in _compare(points, candidates[:MIRRORED], packed) if scoring.points_agree(view.agreement)]
+    turned = [view for view in _compare(points, candidates[:MIRRORED], packed) if points_agree(view.agreement)]
     return list(_prove_all(region.view.mirrored, points, turned, candidates, mirrored=True)) if turned else []
 
 
@@ -78,7 +116,7 @@ def _prove_all(
     *,
     mirrored: bool,
 ) -> Iterator[tuple[int, CopyEvidence]]:
-    agreeing = [one for one in views if scoring.points_agree(one.agreement) and candidates[one.index].local_features]
+    agreeing = [one for one in views if points_agree(one.agreement) and candidates[one.index].local_features]
     for one in sorted(agreeing, key=lambda view: -view.agreement.inliers)[:ALIGNED]:
         try:
             stored = local_features.unpack(candidates[one.index].local_features)
@@ -87,7 +125,7 @@ def _prove_all(
             continue
         alignment = _align(view, points, stored, one)
         if alignment is not None and _proves(view, stored, alignment):
-            yield one.index, CopyEvidence(scoring.POINT_PROOF_SCORE, view, stored, alignment, mirrored, None)
+            yield one.index, CopyEvidence(POINT_PROOF_SCORE, view, stored, alignment, mirrored, None)
 
 
 def _align(view: QueryView, points: PointFeatures, stored: LocalFeatures, found: ComparedView) -> Alignment | None:
@@ -95,16 +133,28 @@ def _align(view: QueryView, points: PointFeatures, stored: LocalFeatures, found:
     fits = homography.fit_transforms(points, found.stored, found.agreement)
     if fits is None:
         return None
-    matrix = fits.similarity if fits.departure <= scoring.POINT_DEPARTURE else fits.homography
+    matrix = fits.similarity if fits.departure <= POINT_DEPARTURE else fits.homography
     return geometry.align_by(view, stored, matrix, found.agreement.inliers, found.agreement.voted)
 
 
 def _proves(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
+    nearly_all = alignment.inliers >= POINT_AGREEMENT * alignment.matched
+    if not (nearly_all or rigidity.may_be_rigid(alignment)):
+        return False
     fine = fine_print.compare(view, stored, alignment.matrix)
-    if fine is None or not scoring.points_prove(fine, alignment):
+    if fine is None:
+        return False
+    return (nearly_all and _points_prove(view, stored, alignment, fine)) or rigidity.proves_copy(
+        view, stored, alignment, fine
+    )
+
+
+def _points_prove(view: QueryView, stored: LocalFeatures, alignment: Alignment, fine: FineComparison) -> bool:
+    if not points_prove(fine, alignment):
         return False
     if copy_evidence.probability(view, stored, alignment) >= scoring.PROOF:
         return True
     plain = differences.plain_share(stored) >= scoring.PLAIN_BACKGROUND
     other_hue = plain and colours.hue_difference(view, stored, alignment.matrix) > scoring.HUE_DEGREES
-    return not other_hue and scoring.agrees_in_structure(fine, alignment)
+    agrees = not other_hue and agrees_in_structure(fine, alignment)
+    return agrees and not rigidity.has_moved(view, stored, alignment)

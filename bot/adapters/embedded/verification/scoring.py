@@ -18,7 +18,6 @@ from bot.adapters.embedded.ports import MAX_SIMILARITY_SCORE, CalibrationCurve
 from bot.images.features.comparison import fine_print
 from bot.images.features.comparison.fine_print import Change, FineComparison
 from bot.images.features.geometry import Alignment
-from bot.images.features.homography import ViewAgreement
 
 DEFAULT_CALIBRATION: CalibrationCurve = (
     (0.36, 0.0),
@@ -107,19 +106,6 @@ PART_AGREEMENT, PART_TRIMMED, PART_TYPICAL, PART_PERSPECTIVE = 0.55, 0.9, 0.22, 
 """Parts: least share of agreeing points, least ``Alignment.trimmed``, greatest ``typical``, and least share under a
 homography. Many parts are tried, so one of them fits two photographs of one place by chance."""
 
-POINT_INLIERS, POINT_AGREEMENT, POINT_DEPARTURE, POINT_PROOF_SCORE = 14, 0.95, 0.65, 9.1
-"""Point features: least number and share of those that agree; greatest departure from a similarity transform, in pixels
-of the coarser of two pictures with a long side of 400; and the score of their proof."""
-
-POINT_UNLIKE, POINT_TYPICAL = 0.5, 0.06
-"""Share of differing detail up to which point features can prove a copy, and typical difference of a patch up to which
-they can whatever differs."""
-
-STRUCTURE_INLIERS, STRUCTURE_UNLIKE, STRUCTURE_CHANGED = 30, 0.05, 0.01
-STRUCTURE_CORRELATION, STRUCTURE_TRIMMED = 0.8, 0.9
-"""Pictures of one structure in another light: least number of agreeing points, greatest share of differing detail and
-area of changes, and least correlations."""
-
 FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
 """Hamming distances, of 256 bits, that show a copy if the luminances also correlate. Unrelated pictures are rarely this
 near. Up to FINGERPRINT_PROOF the correlation must reach CORRELATION_PROOF, and up to FINGERPRINT_HINT it must reach
@@ -199,27 +185,9 @@ def proves_in_perspective(inliers: int, matched: int, correlation: float, differ
     )
 
 
-def points_agree(agreement: ViewAgreement) -> bool:
-    """Return whether so many point features agree that the pixels are worth a comparison."""
-    return agreement.inliers >= max(POINT_INLIERS, POINT_AGREEMENT * agreement.voted)
-
-
-def points_prove(fine: FineComparison, alignment: Alignment) -> bool:
-    """Return whether point features can prove a copy. Two photographs of one scene differ in most of the detail."""
-    return fine.unlike <= POINT_UNLIKE or alignment.typical <= POINT_TYPICAL
-
-
-def agrees_in_structure(fine: FineComparison, alignment: Alignment) -> bool:
-    """Return whether nearly all detail agrees, as under a filter or in a photographed print, whatever the light."""
-    return (
-        alignment.inliers >= STRUCTURE_INLIERS
-        and alignment.correlation >= STRUCTURE_CORRELATION
-        and alignment.trimmed >= STRUCTURE_TRIMMED
-        and fine.unlike <= STRUCTURE_UNLIKE
-        and sum(one.area for one in fine.changes) <= STRUCTURE_CHANGED
-        and not any(_is_replaced_print(one) for one in fine.changes)
-        and max(alignment.covered, 1 - alignment.outside) >= MIN_SHARED
-    )
+def is_panned(alignment: Alignment) -> bool:
+    """Return whether each of two pictures shows much that the other doesn't, as two views of a turned camera do."""
+    return alignment.covered < PANNED_COVERED and alignment.outside > PANNED_OUTSIDE
 
 
 def proves_part(alignment: Alignment) -> bool:
@@ -251,6 +219,11 @@ def has_other_words(changes: Sequence[Change]) -> bool:
     return replaced > 0 and replaced >= OTHER_WORDS_SHARE * sum(one.area for one in changes)
 
 
+def has_replaced_print(changes: Sequence[Change]) -> bool:
+    """Return whether print was replaced by other print anywhere."""
+    return any(_is_replaced_print(one) for one in changes)
+
+
 def _is_replaced_print(change: Change) -> bool:
     return (
         min(change.stored_detail, change.query_detail) >= PRINT_DETAIL
@@ -274,7 +247,7 @@ def is_added(changes: Sequence[Change], agreement: float) -> bool:
     if not changes or sum(one.area for one in changes) > MAX_ADDED:
         return False
     large = [one for one in changes if one.area >= TINY_CHANGE]
-    if any(_is_replaced_print(one) for one in changes) or any(one.query_detail < PRINT_DETAIL for one in large):
+    if has_replaced_print(changes) or any(one.query_detail < PRINT_DETAIL for one in large):
         return False
     if agreement >= STICKER_AGREEMENT and all(one.ground >= STICKER_GROUND for one in large):
         return True
@@ -285,7 +258,7 @@ def is_added(changes: Sequence[Change], agreement: float) -> bool:
 
 def agrees_finely(fine: FineComparison) -> bool:
     """Return whether two pictures agree at the size at which small print can be told apart."""
-    if any(_is_replaced_print(one) for one in fine.changes):
+    if has_replaced_print(fine.changes):
         return False
     changed = sum(one.area for one in fine.changes)
     return changed <= TINY_CHANGE and fine.unlike <= FINE_UNLIKE and fine.worst <= PLAIN_WORST

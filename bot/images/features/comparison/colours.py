@@ -20,6 +20,8 @@ Recompression at JPEG quality 10 stays below both, gray is above; medians leave 
 _SATURATED = 18.0
 """Distance from gray of colours whose hue is compared."""
 _MIN_CELLS = 4
+_MIN_VARIED, _LEAST_SPREAD = 12, 4.0
+"""Least number of cells, and least deviation of their chroma, of 255, for a correlation that says something."""
 _HUE_QUANTILE = 0.75
 
 
@@ -40,6 +42,21 @@ def chroma_and_brightness(ours: Floats, theirs: Floats) -> tuple[float, float]:
     if coloured.sum() >= _MIN_CELLS:
         shifts.append(float(np.median(distance[coloured])) * float(min(1.0, 4 * coloured.mean())))
     return max(shifts), abs(float(np.median(ours[:, 0] - theirs[:, 0])))
+
+
+def chroma_correlation(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> float:
+    """Return how far the colours of the overlap vary alike, from −1 to 1. A tint of the light makes no difference.
+
+    It is 1 if there are few places or if one picture has hardly any colours, because that says nothing.
+    """
+    ours, theirs = (colours[:, 1:] for colours in overlapping_colours(query, stored, matrix))
+    if len(ours) < _MIN_VARIED:
+        return 1.0
+    ours, theirs = ours - ours.mean(axis=0), theirs - theirs.mean(axis=0)
+    spreads = [math.sqrt(float((one * one).sum(axis=1).mean())) for one in (ours, theirs)]
+    if min(spreads) < _LEAST_SPREAD:
+        return 1.0
+    return float((ours * theirs).sum(axis=1).mean()) / (spreads[0] * spreads[1])
 
 
 def hue_difference(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> float:

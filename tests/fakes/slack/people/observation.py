@@ -12,6 +12,9 @@ from tests.fakes.slack.web_api import scopes
 
 Seen = TypeVar("Seen")
 
+DEADLINE_S = 30
+"""For a busy machine. Only a test that fails waits for so long."""
+
 
 class Observations(StandInBase):
     """Read, wait and forgive."""
@@ -71,13 +74,13 @@ class Observations(StandInBase):
         """Return a person's Home tab, or None if none was published."""
         return self.state.homes.get(user)
 
-    async def wait_for(self, wanted: Callable[[Message], bool], *, timeout_s: float = 10) -> Message:
+    async def wait_for(self, wanted: Callable[[Message], bool], *, timeout_s: float = DEADLINE_S) -> Message:
         """Wait for the first message that fits."""
         return await self._first(
             lambda: next((message for message in self.state.messages if wanted(message)), None), timeout_s
         )
 
-    async def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
+    async def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = DEADLINE_S) -> None:
         """Wait for a condition on messages, views, reactions, calls, acknowledgements or connections."""
         async with asyncio.timeout(timeout_s), self.state.changed:
             await self.state.changed.wait_for(condition)
@@ -92,19 +95,19 @@ class Observations(StandInBase):
         """Wait until the bot has acknowledged this many deliveries."""
         await self.wait_until(lambda: len(self.state.acks) >= envelopes)
 
-    async def wait_for_reply(self, channel: str, thread_ts: str, *, timeout_s: float = 10) -> Message:
+    async def wait_for_reply(self, channel: str, thread_ts: str, *, timeout_s: float = DEADLINE_S) -> Message:
         """Wait for the bot's first message in a thread."""
         return await self.wait_for(
             lambda m: m.channel == channel and m.thread_ts == thread_ts and m.user in self.state.bot_users,
             timeout_s=timeout_s,
         )
 
-    async def wait_for_answer(self, *, to: str = SOMEONE, after: int = 0, timeout_s: float = 10) -> Message:
+    async def wait_for_answer(self, *, to: str = SOMEONE, after: int = 0, timeout_s: float = DEADLINE_S) -> Message:
         """Wait for the bot's first message to one person alone, among the messages from number ``after`` on."""
         return await self.wait_for(lambda m: m.to == to and m in self.state.messages[after:], timeout_s=timeout_s)
 
     async def wait_for_edit(
-        self, message: Message, wanted: Callable[[Message], bool] = lambda _: True, *, timeout_s: float = 10
+        self, message: Message, wanted: Callable[[Message], bool] = lambda _: True, *, timeout_s: float = DEADLINE_S
     ) -> Message:
         """Wait until the message differs from this version and fits."""
         return await self.wait_for(
@@ -112,29 +115,29 @@ class Observations(StandInBase):
             timeout_s=timeout_s,
         )
 
-    async def wait_for_deletion(self, message: Message, *, timeout_s: float = 10) -> None:
+    async def wait_for_deletion(self, message: Message, *, timeout_s: float = DEADLINE_S) -> None:
         """Wait until a message is deleted."""
         await self.wait_until(lambda: self.current(message) is None, timeout_s=timeout_s)
 
-    async def wait_for_reaction(self, message: Message, name: str = "", *, timeout_s: float = 10) -> str:
+    async def wait_for_reaction(self, message: Message, name: str = "", *, timeout_s: float = DEADLINE_S) -> str:
         """Wait for an emoji on a message: any, or this one."""
         return await self._first(
             lambda: next((found for found in self.reactions(message) if name in {"", found}), None), timeout_s
         )
 
     async def wait_for_view(
-        self, wanted: str | Callable[[View], bool] = "", *, user: str = SOMEONE, timeout_s: float = 10
+        self, wanted: str | Callable[[View], bool] = "", *, user: str = SOMEONE, timeout_s: float = DEADLINE_S
     ) -> View:
         """Wait until the top modal fits: a callback id (any if none is given), or a condition."""
         return await self._first(lambda: _fits(next(reversed(self.views(user)), None), wanted), timeout_s)
 
     async def wait_for_home(
-        self, wanted: Callable[[View], bool] = lambda _: True, *, user: str = SOMEONE, timeout_s: float = 10
+        self, wanted: Callable[[View], bool] = lambda _: True, *, user: str = SOMEONE, timeout_s: float = DEADLINE_S
     ) -> View:
         """Wait until a person's Home tab is published and fits."""
         return await self._first(lambda: _fits(self.home(user), wanted), timeout_s)
 
-    async def wait_for_call(self, method: str, count: int = 1, *, timeout_s: float = 10) -> Call:
+    async def wait_for_call(self, method: str, count: int = 1, *, timeout_s: float = DEADLINE_S) -> Call:
         """Wait for this many calls of a method, and return the last."""
         await self.wait_until(lambda: len(self.calls(method)) >= count, timeout_s=timeout_s)
         return self.calls(method)[count - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import cv2
@@ -84,6 +84,33 @@ def test_only_the_entity_with_most_agreeing_points_is_the_item() -> None:
     assert ranked[2].verdict is Verdict.SAME_ITEM
     assert ranked[9].verdict is Verdict.SIMILAR
     assert 6.0 < ranked[9].score < ranked[2].score
+
+
+def in_other_colours(pixels: Pixels) -> Pixels:
+    luminance, red, blue = cv2.split(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb))
+    return np.asarray(cv2.cvtColor(cv2.merge((luminance, 255 - red, 255 - blue)), cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def in_gray(pixels: Pixels) -> Pixels:
+    return np.repeat(fingerprint.luminance(pixels)[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize(
+    ("print_of", "verdict"),
+    [(np.copy, Verdict.SAME_ITEM), (in_gray, Verdict.SAME_ITEM), (in_other_colours, Verdict.SIMILAR)],
+)
+def test_a_flavour_in_other_colours_is_not_the_same_item(
+    print_of: Callable[[Pixels], Pixels], verdict: Verdict
+) -> None:
+    pixels = pixels_of(2)
+    local = extract_local_features(pixels, fingerprint.luminance(pixels)).pack()
+    candidates = [Candidate(2, 0.66, local_features=local), Candidate(0, 0.6), Candidate(1, 0.6)]
+    scored = [ScoredMatch(6.0, Verdict.SIMILAR) for _ in candidates]
+    packed = {seed: packed_points(seed) for seed in range(3)}
+    named = {row_id: EntityId(f"item_{row_id}") for row_id in range(3)}
+    best, *_ = rank_by_items(query_features(photographed(print_of(pixels))), candidates, scored, packed, named)
+    assert best.verdict is verdict
+    assert 6.0 < best.score < 9
 
 
 def test_all_photos_of_the_item_are_recognised() -> None:

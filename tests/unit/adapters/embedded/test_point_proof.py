@@ -13,6 +13,7 @@ import pytest
 from bot.adapters.embedded.ports import Candidate, QueryFeatures, ScoredMatch
 from bot.adapters.embedded.verification import copy_evidence, scoring
 from bot.adapters.embedded.verification.item_evidence import rank_by_items
+from bot.adapters.embedded.verification.point_proof import agrees_in_structure
 from bot.domain.identifiers import EntityId
 from bot.domain.matches import Edit, Verdict
 from bot.images.features import fingerprint
@@ -117,4 +118,4 @@ def test_parts_need_more_evidence(changed: dict[str, Any], proves: bool) -> None
 )
 def test_one_structure_in_another_light_is_a_copy(unlike: float, changed: dict[str, Any], proves: bool) -> None:
     fine = FineComparison((), unlike, 1.4)
-    assert scoring.agrees_in_structure(fine, replace(AGREES, **changed)) == proves
+    assert agrees_in_structure(fine, replace(AGREES, **changed)) == proves

@@ -12,6 +12,15 @@ from bot.storage.sql import postgres, sqlite
 from tests.fixtures.postgres import Cluster
 from tests.fixtures.storages import DATABASE_KINDS, SQLITE, StoragePlace
 
+_AS_SHIPPED = {name: getattr(sqlite, name) for name in ("prepare", "_configure")}
+
+
+@pytest.fixture(autouse=True)
+def databases_as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what makes SQLite quick in other tests."""
+    for name, function in _AS_SHIPPED.items():
+        monkeypatch.setattr(sqlite, name, function)
+
 
 @pytest.fixture(params=DATABASE_KINDS)
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoragePlace]:

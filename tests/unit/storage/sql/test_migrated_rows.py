@@ -268,7 +268,7 @@ async def test_images_from_before_texts_are_read(engine: Engine, empty_database:
         assert list(await storage.words.find(parts, terms_of("pump"), None, 5)) != []
         # Ids, notes and file names of old rows are found too.
         [record] = (await storage.catalogue.records(parts, [DataId("imported")])).values()
-        assert list(await storage.words.find(parts, terms_of(record.entity), None, 5)) == ["imported"]
+        assert "imported" in await storage.words.find(parts, terms_of(record.entity), None, 5)
     finally:
         await storage.close()
     downgrade(engine, "0009")
