@@ -23,6 +23,7 @@ from bot.domain.identifiers import EntityId, Note
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
 from bot.images.decode.normaliser import encode_jpeg
+from bot.images.features import fingerprint, pending_points
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.storage.sql_storage import SqlStorage
@@ -79,10 +80,11 @@ async def run() -> list[Row]:
 
 
 async def _measure(storage: SqlStorage, folder: Path) -> dict[str, list[float]]:
-    kept, points = sample_pictures.packed_features()[0], sample_pictures.packed_points()[0]
+    kept = sample_pictures.packed_features()[0]
+    pending = pending_points.pack(fingerprint.luminance(sample_pictures.query().pixels))
     rng = np.random.default_rng(1)
     vector = rng.standard_normal(synthetic.model().dimensions).astype(np.float32)
-    features = ImageFeatures(vector, rng.bytes(32), kept, points)
+    features = ImageFeatures(vector, rng.bytes(32), kept, pending_points=pending)
     extractor = PrecomputedFeatures(features, synthetic.model().model_id, len(vector))
     engine = EmbeddedSearch(storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=500_000_000)
     await DatabaseService(engine, storage).create(KEY)
@@ -96,7 +98,7 @@ async def _measure(storage: SqlStorage, folder: Path) -> dict[str, list[float]]:
         await engine.add_image(KEY, next(pictures), EntityId("part"), Note("a note"))
 
     with closing(_connection(folder / "bare.db")) as connection:
-        row = (vector.astype("<f2").tobytes() + kept + points,)
+        row = (vector.astype("<f2").tobytes() + kept + pending,)
 
         def bare() -> None:
             connection.execute("INSERT INTO rows (content) VALUES (?)", row)

@@ -1,4 +1,7 @@
-"""Measure the import against bare decoding, embedding, PDQ, ORB and SIFT on as many threads as cores."""
+"""Measure the import against bare decoding, embedding, PDQ and ORB on as many threads as cores.
+
+Neither computes SIFT points, which come after an import.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,6 @@ from bench.synthetic import KEY
 from bot.app.services import build_services
 from bot.config.settings import Settings
 from bot.images.features import fingerprint
-from bot.images.features.point_features import MAX_POINTS, SIDE
 from bot.services.images.import_sources import ImportSource
 
 PICTURES = 120
@@ -101,9 +103,6 @@ def _look(path: Path) -> None:
     scale = _LONGEST / max(gray.shape)
     size = (round(gray.shape[1] * scale), round(gray.shape[0] * scale))
     _detector().detectAndCompute(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), None)
-    scale = SIDE / max(gray.shape)
-    size = (round(gray.shape[1] * scale), round(gray.shape[0] * scale))
-    _sift().detectAndCompute(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), None)
 
 
 def _detector() -> cv2.ORB:
@@ -111,12 +110,4 @@ def _detector() -> cv2.ORB:
     found: cv2.ORB | None = getattr(_detectors, "orb", None)
     if found is None:
         found = _detectors.orb = cv2.ORB.create(nfeatures=_POINTS)
-    return found
-
-
-def _sift() -> cv2.SIFT:
-    """Return this thread's detector."""
-    found: cv2.SIFT | None = getattr(_detectors, "sift", None)
-    if found is None:
-        found = _detectors.sift = cv2.SIFT.create(nfeatures=MAX_POINTS)
     return found

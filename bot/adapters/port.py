@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -116,6 +116,31 @@ class FittedScores(Protocol):
 
     async def score_fits(self, workspace: WorkspaceId) -> Mapping[DatabaseName, ScoreFit]:
         """Return which of the workspace's databases have fitted scores. The others have the default ones."""
+        ...
+
+
+@runtime_checkable
+class PreparingAdds(Protocol):
+    """A back end that adds several pictures faster if it sees them together before."""
+
+    async def prepare_adds(self, database: DatabaseKey, pictures: Sequence[Picture]) -> None:
+        """Compute what ``add_image`` needs of these very pictures. Stores nothing. Raises ModelMismatch."""
+        ...
+
+
+@runtime_checkable
+class CompletingPoints(Protocol):
+    """A back end that computes points, by which searches recognise items, after an add has returned.
+
+    Searches compute those that they need themselves, so their answers don't depend on it.
+    """
+
+    async def complete_points(self, limit: int) -> int:
+        """Compute and store the points of up to ``limit`` images of any database. Returns how many."""
+        ...
+
+    async def pending_points(self) -> int:
+        """Return how many images of all databases wait for their points."""
         ...
 
 

@@ -15,6 +15,7 @@ from bot.app.services import build_services
 from bot.config.settings import Settings
 from bot.config.validation import missing_api_keys
 from bot.images.fetch.fetcher import Fetcher
+from bot.telemetry.supervision import supervised
 from bot.web import freeze_heap, serving
 from bot.web.request_body import read_body
 
@@ -39,6 +40,7 @@ async def _serve(settings: Settings) -> None:
         async with AsyncExitStack() as stack:
             services = await stack.enter_async_context(build_services(settings))
             await stack.enter_async_context(running_removals(services))
+            await stack.enter_async_context(supervised("points of pictures", services.points.run))
             # Stricter in size and time than the fetcher for people in Slack, as the API's limits demand.
             fetcher = Fetcher(
                 max_bytes=MAX_SEARCH_BYTES,

@@ -45,6 +45,7 @@ async def running_jobs(
         supervised("maintenance", maintenance.run),
         running_removals(services, _upload_removal(services, clients, uploads)),
         supervised("text reading", services.text_reading.run),
+        supervised("points of pictures", services.points.run),
     ):
         yield
 

@@ -26,6 +26,7 @@ from bot.services.images.deletion import DeleteService
 from bot.services.images.exporter import ExportService
 from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, ImportService
 from bot.services.images.listing import ListingService
+from bot.services.maintenance.point_completion import BackgroundPoints
 from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
 from bot.services.search.copies import CopyFinder
@@ -74,6 +75,7 @@ class Services:
     query_texts: QueryTexts
     find: FindService
     text_reading: BackgroundReading
+    points: BackgroundPoints
     request_text: RequestText
 
     async def read_query_text(self, key: DatabaseKey, picture: Picture) -> None:
@@ -180,6 +182,7 @@ def _compose(
         text_reading=BackgroundReading(
             storage, reader, decode_stored, lambda: lookup.is_busy or queries.is_busy, metrics
         ),
+        points=BackgroundPoints(visual, lambda: lookup.is_busy or queries.is_busy),
         request_text=request_text,
     )
 

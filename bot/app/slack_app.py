@@ -135,7 +135,8 @@ def _web_app(
     reporter = ObligationReporter(storage.inbox, storage.catalogue, settings.retention_days)
 
     async def details() -> tuple[str, ...]:
-        return (*await reporter.late(), *await services.text_reading.progress())
+        working = (*await services.points.progress(), *await services.text_reading.progress())
+        return (*await reporter.late(), *working)
 
     return web_app(
         slack=endpoint,

@@ -122,7 +122,7 @@ def option(text: str, value: str) -> Block:
 
 
 def overflow(action_id: str, options: Sequence[Block]) -> Block:
-    """Return a menu of two to OVERFLOW_OPTIONS options behind three dots."""
+    """Return a menu of one to OVERFLOW_OPTIONS options behind three dots."""
     return {"type": "overflow", "action_id": str(action_id), "options": list(options)}
 
 

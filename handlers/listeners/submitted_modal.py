@@ -13,7 +13,7 @@ from bot.blocks.button_state import FormInput, FormState
 from bot.blocks.messages.notices import failed_form_reply
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import UserError
-from handlers.errors import PROGRESS_AFTER_S, with_progress
+from handlers.errors import with_progress
 from handlers.modals.fields import FieldErrors, plain
 from handlers.parsing.payloads.interactions import Submission
 from handlers.replies.requester import Requester
@@ -21,6 +21,10 @@ from handlers.replies.requester import Requester
 CLOSE_AFTER_S = 1.5
 """Time that a form stays open while its work is done. Slack waits 3 s for the acknowledgement, which takes some time
 to get there."""
+
+PROGRESS_AFTER_S = 8.0
+"""Delay before the person is told that the work takes longer. They have seen the form close, and an answer soon after
+that is better alone."""
 
 T = TypeVar("T")
 

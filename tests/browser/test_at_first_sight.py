@@ -24,6 +24,7 @@ async def test_first_page_shows_an_answer_with_its_pictures(slack: SlackPage) ->
     assert len(loaded) == 2
     assert min(loaded) > SMALLEST
     await slack.widen_thread(by=110)
+    await answer.locator(".bk-actions").scroll_into_view_if_needed()
     await expect(slack.page.locator(".msg.highlighted")).to_have_count(0)
     screenshot = await slack.screenshot("readme")
     assert screenshot.stat().st_size < README_LIMIT

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from cachetools import TTLCache
@@ -30,6 +31,7 @@ from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSea
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
 from bot.adapters.embedded.verification.item_evidence import region_of_items
+from bot.adapters.embedded.verification.point_completion import PointCompletion
 from bot.adapters.port import Capabilities
 from bot.domain.catalogue import ScoreFit
 from bot.domain.errors import ModelMismatch
@@ -44,8 +46,8 @@ _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 1000, 1.0
 class EmbeddedSearch:
     """Satisfies ``adapters.port.VisualSearch``.
 
-    The caller closes the store and the extractor. Without ``neighbours``, an ``IndexCache`` of ``index_memory_bytes``
-    searches the vectors in memory.
+    The caller closes the store and the extractor, and saves ``points``, which searches compute. Without
+    ``neighbours``, an ``IndexCache`` of ``index_memory_bytes`` searches the vectors in memory.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class EmbeddedSearch:
         self._extractor = extractor
         self._verifier = verifier
         self._clock = clock
+        self._prepared: WeakKeyDictionary[Picture, ImageFeatures] = WeakKeyDictionary()
+        self.points = PointCompletion(store)
         self._sizes = calibrations.DatabaseSizes()
         self._recently_checked: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
         self._neighbours = neighbours or IndexCache(extractor.model_id, extractor.dimensions, index_memory_bytes)
@@ -100,7 +104,7 @@ class EmbeddedSearch:
         When this returns, the image survives a crash and searches find it. If ``data_id`` exists, nothing changes.
         """
         await self._check_database_cached(database)
-        features = await self._extractor.extract(picture)
+        features = self._prepared.pop(picture, None) or await self._extractor.extract(picture)
         added_id, model_id = data_id or _new_data_id(), self._extractor.model_id
 
         def work(rows: VectorRows) -> None:
@@ -114,6 +118,12 @@ class EmbeddedSearch:
 
         await self._store.defer(work)
         return added_id
+
+    async def prepare_adds(self, database: DatabaseKey, pictures: Sequence[Picture]) -> None:
+        """Compute the features of pictures together. See the port."""
+        await self._check_database_cached(database)
+        features = await asyncio.gather(*map(self._extractor.extract, pictures))
+        self._prepared.update(zip(pictures, features, strict=True))
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """Return a page of the database's images. Raises InvalidInput for an invalid page token."""
@@ -206,6 +216,14 @@ class EmbeddedSearch:
         stored = await self._store.read(lambda rows: rows.calibrations())
         return {key.name: fit for key, text in stored if key.workspace == workspace and (fit := fit_of(text))}
 
+    async def complete_points(self, limit: int) -> int:
+        """Compute and store the points of up to ``limit`` images of any database. See the port."""
+        return await self.points.complete_some(limit)
+
+    async def pending_points(self) -> int:
+        """Return how many images of all databases wait for their points."""
+        return await self.points.count()
+
     async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[str, ...], Floats]:
         """Return keys of entities and embeddings of up to ``size`` random images. Raises ModelMismatch.
 
@@ -271,7 +289,9 @@ class EmbeddedSearch:
         if compared and any(scored.verdict.is_copy for scored in scored_matches):
             compared.cancel_points()
         elif compared:
-            scored_matches = find_items(query_features, candidates, scored_matches, rows, is_complete=not exclude)
+            scored_matches = find_items(
+                query_features, candidates, scored_matches, rows, self.points, is_complete=not exclude
+            )
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
@@ -286,9 +306,10 @@ class EmbeddedSearch:
 
 
 def pack_features(features: ImageFeatures) -> PackedFeatures:
-    """Return embedding (float16, little-endian), fingerprint, local and point features as they are stored."""
+    """Return embedding (float16, little-endian), fingerprint, local features and points as they are stored."""
     embedding = features.embedding.astype("<f2").tobytes()
-    return embedding, features.fingerprint, features.local_features, features.point_features
+    points = features.point_features
+    return embedding, features.fingerprint, features.local_features, points, b"" if points else features.pending_points
 
 
 def _new_data_id() -> DataId:

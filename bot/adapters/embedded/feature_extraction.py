@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.adapters.embedded.model.batch_runner import BatchRunner
-from bot.adapters.embedded.model.embedding import EmbeddingModel
+from bot.adapters.embedded.model.embedding import EmbeddingModel, Vectors
 from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.domain.errors import BackendDown
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
-from bot.images.features import fingerprint, local_features, point_features
+from bot.images.features import fingerprint, local_features, pending_points
 from bot.images.features.regions import content_box, region_proposals
 from bot.images.features.regions.content_box import Box, Pixels
 from bot.images.features.regions.picture_regions import as_part, box_of, region_of
@@ -49,17 +49,14 @@ class PictureFeatureExtractor:
         return self._model.dimensions
 
     async def extract(self, picture: Picture) -> ImageFeatures:
-        """Return the features to store for a picture. Raises BackendError."""
+        """Return the features to store for a picture, with pending points. Raises BackendError."""
         loop = asyncio.get_running_loop()
         with self._in_flight():
-            prepared, gray = await loop.run_in_executor(self._pool, self._prepare_now, picture)
-            # The point features take as long as all the rest together.
-            embedding, points, (hashed, packed) = await asyncio.gather(
-                self._runner.embed(prepared),
-                loop.run_in_executor(self._pool, lambda: point_features.extract_point_features(gray).pack()),
-                loop.run_in_executor(self._pool, _describe, picture, gray),
-            )
-        return ImageFeatures(embedding, hashed, packed, points)
+            future: asyncio.Future[Vectors] = loop.create_future()
+            # One step instead of three: each change of threads costs 0.1 ms.
+            hashed, packed, pending = await loop.run_in_executor(self._pool, self._extract_now, picture, future)
+            embedding = await future
+        return ImageFeatures(embedding, hashed, packed, pending_points=pending)
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
         """Return the query features of a picture and, if it has one, of its content box. Raises BackendError."""
@@ -116,13 +113,12 @@ class PictureFeatureExtractor:
         views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in boxes]
         return views, [self._model.prepare(view) for view in views]
 
-    def _prepare_now(self, picture: Picture) -> tuple[npt.NDArray[Any], Pixels]:
-        return self._model.prepare(picture.pixels), fingerprint.luminance(picture.pixels)
-
-
-def _describe(picture: Picture, gray: Pixels) -> tuple[bytes, bytes]:
-    """Return fingerprint and packed local features."""
-    return fingerprint.compute(picture), local_features.extract_local_features(picture.pixels, gray).pack()
+    def _extract_now(self, picture: Picture, embedding: asyncio.Future[Vectors]) -> tuple[bytes, bytes, bytes]:
+        """Return fingerprint, packed local features and pending points, and let the model compute the embedding."""
+        self._runner.submit(self._model.prepare(picture.pixels), embedding)
+        gray = fingerprint.luminance(picture.pixels)
+        packed = local_features.extract_local_features(picture.pixels, gray).pack()
+        return fingerprint.compute(picture, gray), packed, pending_points.pack(gray)
 
 
 def _whole_and_content(pixels: Pixels) -> list[Box]:

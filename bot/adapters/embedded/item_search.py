@@ -10,7 +10,8 @@ from bot.adapters.embedded.candidates import CANDIDATES
 from bot.adapters.embedded.ports import Candidate, QueryFeatures, ScoredMatch
 from bot.adapters.embedded.store import VectorRows
 from bot.adapters.embedded.verification.hubs import lower_hubs
-from bot.adapters.embedded.verification.item_evidence import COMPARED, rank_by_items
+from bot.adapters.embedded.verification.item_evidence import COMPARED, rank_by_items, region_of_items
+from bot.adapters.embedded.verification.point_completion import PointCompletion
 
 
 def find_items(
@@ -18,6 +19,7 @@ def find_items(
     candidates: Sequence[Candidate],
     scored: Sequence[ScoredMatch],
     rows: VectorRows,
+    points: PointCompletion,
     *,
     is_complete: bool,
 ) -> list[ScoredMatch]:
@@ -34,4 +36,5 @@ def find_items(
     embeddings = {row_id: np.frombuffer(packed, "<f2").astype(np.float32) for row_id, (_, packed) in stored.items()}
     centred = lower_hubs(candidates, scored, entities, embeddings) if is_complete else scored
     compared = [candidate.row_id for candidate in candidates[:COMPARED]]
-    return rank_by_items(query_features, candidates, centred, rows.point_features(compared), entities)
+    features = points.features_of(rows, compared, region_of_items(query_features))
+    return rank_by_items(query_features, candidates, centred, features, entities)

@@ -29,13 +29,14 @@ class ImageFeatures:
     ``embedding``: float32, one dimension, L2 norm 1. ``fingerprint``: the 32 bytes of a PDQ hash, or empty if the
     picture has too little detail. ``local_features``: ORB points and descriptors with a thumbnail, packed in at most
     22 KB; only the verifier reads them. ``point_features``: SIFT points and codes, packed in at most 16 KB; only
-    ``item_evidence`` reads them.
+    ``item_evidence`` reads them. ``pending_points``: what they are computed from later, if they are empty.
     """
 
     embedding: npt.NDArray[np.float32]
     fingerprint: bytes
     local_features: bytes
     point_features: bytes = b""
+    pending_points: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

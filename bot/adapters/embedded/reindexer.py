@@ -15,9 +15,11 @@ from bot.adapters.embedded import calibration
 from bot.adapters.embedded.engine import pack_features
 from bot.adapters.embedded.ports import FeatureExtractor
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
+from bot.adapters.embedded.verification.point_completion import PointCompletion
 from bot.domain.errors import UserError
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.pictures import Picture
+from bot.images.features import pending_points
 
 CONCURRENCY = 8
 """Pictures that are processed at the same time, so that the model can run batches."""
@@ -57,6 +59,7 @@ class Reindexer:
     ) -> ReindexResult:
         """Compute the features that images lack, then switch the database to this model. Raises UnknownDatabase."""
         done = 0
+        await self._complete_points()
         while True:
             database_id = (await self._store.read(lambda rows: rows.state(database))).id
             embedded, unreadable = await self._embed_all(database_id, load_picture, progress)
@@ -70,6 +73,12 @@ class Reindexer:
         # A curve from the database's own pairs comes back by itself.
         by_hand = isinstance(calibration.parse(before.calibration), calibration.ManualCurve)
         return ReindexResult(done, (), by_hand and before.model_id != self._extractor.model_id)
+
+    async def _complete_points(self) -> None:
+        """Compute the points that adds left out, of all databases, so that none is pending."""
+        points = PointCompletion(self._store)
+        while await points.complete_some(CONCURRENCY):
+            pass
 
     async def _embed_all(
         self, database_id: int, load_picture: LoadPicture, progress: OnReindexed
@@ -97,7 +106,10 @@ class Reindexer:
                 picture = await load_picture(data_id)
             except (KeyError, UserError):
                 return None
-            return pack_features(await self._extractor.extract(picture))
+            packed = pack_features(await self._extractor.extract(picture))
+            # A reindex leaves nothing for later.
+            points = packed[3] or await asyncio.to_thread(pending_points.complete, packed[4])
+            return *packed[:3], points, b""
 
         extracted = await asyncio.gather(*(extract(data_id) for _, data_id in images))
         model_id = self._extractor.model_id

@@ -14,8 +14,8 @@ T = TypeVar("T")
 VectorRow = tuple[int, bytes, bytes]
 """Row id, embedding (float16, little-endian) and fingerprint (32 bytes, or empty)."""
 
-PackedFeatures = tuple[bytes, bytes, bytes, bytes]
-"""Embedding, fingerprint, local features and point features as they are stored."""
+PackedFeatures = tuple[bytes, bytes, bytes, bytes, bytes]
+"""Embedding, fingerprint, local features, point features and pending points as they are stored."""
 
 
 class DatabaseState(Protocol):
@@ -133,6 +133,22 @@ class VectorRows(Protocol):
         """Return packed point features by the row ids of their vectors. Vectors of earlier versions have none."""
         ...
 
+    def pending_points(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
+        """Return pending points by the row ids of their vectors."""
+        ...
+
+    def next_pending_points(self, after: int, limit: int) -> Mapping[int, bytes]:
+        """Return up to ``limit`` pending points of any database, by row ids above ``after``, ascending."""
+        ...
+
+    def count_pending_points(self) -> int:
+        """Return how many vectors of all databases have pending points."""
+        ...
+
+    def complete_points(self, computed: Mapping[int, bytes]) -> None:
+        """Replace pending points by point features. Rows that have none pending, such as deleted ones, stay."""
+        ...
+
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
         """Return data id, entity and note of images by the row ids of their vectors."""
         ...
@@ -153,7 +169,7 @@ class VectorRows(Protocol):
     def images_without_points(
         self, database_id: int, model_id: str, after: int, limit: int
     ) -> Sequence[tuple[int, DataId]]:
-        """Return the same for images that have no vector of this model, or one without point features."""
+        """Return the same for images that have no vector of this model, or one without points, pending or not."""
         ...
 
     def add_point_features(self, image_id: int, model_id: str, features: bytes) -> None:

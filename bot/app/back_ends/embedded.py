@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,9 @@ from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.adapters.port import VisualSearch
 from bot.app.back_ends.dependencies import MEGA, BackendDependencies, threads_of
 from bot.config.settings import Settings
+from bot.domain.errors import BackendError
+
+log = logging.getLogger(__name__)
 
 
 def load_model(settings: Settings) -> EmbeddingModel:
@@ -56,8 +60,22 @@ async def open_extractor(dependencies: BackendDependencies) -> AsyncIterator[Fea
 
 
 @asynccontextmanager
+async def saving_points(engine: EmbeddedSearch) -> AsyncIterator[None]:
+    """Save the points that searches have computed, on exit. Otherwise the next process computes them again."""
+    try:
+        yield
+    finally:
+        try:
+            await engine.points.save()
+        except BackendError as error:
+            log.warning("can't save the points that searches have computed: %s", error)
+
+
+@asynccontextmanager
 async def open_embedded(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
     """Open the embedded engine; close it on exit."""
     async with open_extractor(dependencies) as extractor:
         memory = dependencies.settings.index_memory_mb * MEGA
-        yield EmbeddedSearch(dependencies.storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=memory)
+        engine = EmbeddedSearch(dependencies.storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=memory)
+        async with saving_points(engine):
+            yield engine

@@ -10,7 +10,7 @@ from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.adapters.port import VisualSearch
 from bot.app.back_ends.dependencies import MEGA, BackendDependencies
-from bot.app.back_ends.embedded import open_extractor
+from bot.app.back_ends.embedded import open_extractor, saving_points
 from bot.telemetry.supervision import supervised
 
 
@@ -25,4 +25,6 @@ async def open_pgvector(dependencies: BackendDependencies) -> AsyncIterator[Visu
             if dependencies.settings.runs_jobs
             else nullcontext()
         ):
-            yield EmbeddedSearch(rows, extractor, GeometricVerifier(), neighbours=finder, name="pgvector")
+            engine = EmbeddedSearch(rows, extractor, GeometricVerifier(), neighbours=finder, name="pgvector")
+            async with saving_points(engine):
+                yield engine

@@ -73,11 +73,9 @@ def result_actions(
     if len(buttons) < len(wanted):
         return [], wording.NO_BUTTONS
     if len(buttons) > MOST_BUTTONS:
-        # A menu has at least two options.
-        first = min(MOST_BUTTONS, len(wanted) - 2)
-        further = [element for action in wanted[first:] if (element := action.as_option) is not None]
-        if len(further) == len(wanted) - first:
-            buttons = [*buttons[:first], overflow(ActionId.MENU, further)]
+        further = [element for action in wanted[MOST_BUTTONS:] if (element := action.as_option) is not None]
+        if len(further) == len(wanted) - MOST_BUTTONS:
+            buttons = [*buttons[:MOST_BUTTONS], overflow(ActionId.MENU, further)]
     return _within_limits(buttons, len(wanted))
 
 
@@ -178,7 +176,7 @@ def _choice_of_picture(shown: Sequence[tuple[int, str, SearchState, Presentation
         for number, name, state, _ in shown
         if (value := encode_option(_MORE, replace(state, offset=0))) is not None
     ][:OPTIONS]
-    if len(options) < 2:  # noqa: PLR2004 - a menu has at least two options
+    if len(shown) == 1 or not options:
         return []
     if len(options) <= OVERFLOW_OPTIONS:
         return [overflow(ActionId.MENU, options)]

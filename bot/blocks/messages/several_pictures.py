@@ -36,6 +36,7 @@ from bot.blocks.messages.search_results import (
 from bot.blocks.mrkdwn import code, escape_sentence, one_line
 from bot.blocks.reply import Reply, buttons, notice, section
 from bot.blocks.wording import results as wording
+from bot.domain.matches import Verdict
 
 MATCHES_PER_PICTURE = 1
 """Matches of each picture if one message had several pictures; more would hide the other pictures' matches."""
@@ -124,9 +125,11 @@ class _Several:
         found = [picture.found for picture in self._pictures if picture.found]
         databases = list(dict.fromkeys(one.database for one in found))
         is_sure = not any(is_unsure(one) and not one.matches for one in found)
-        hits = sum(bool(one.matches) for one in found)
+        verdicts = [one.matches[0].match.verdict for one in found if one.matches]
+        hits = sum(verdict.is_copy or verdict is Verdict.SAME_ITEM for verdict in verdicts)
+        similar = verdicts.count(Verdict.SIMILAR)
         return [
-            section(wording.pictures_summary(self._total, hits, databases, is_sure=is_sure), BlockId.SUMMARY),
+            section(wording.pictures_summary(self._total, hits, similar, databases, is_sure=is_sure), BlockId.SUMMARY),
             *(shared_by_blocks(replace(self._options[0], asked=None)) if self._options else []),
             *context_blocks(caveat_sentences(self._common), f"{BlockId.LEFT_OUT}_0"),
         ]

@@ -187,12 +187,15 @@ def summary(info: DatabaseInfo, lead_text: str, start: int, shown: int, total: i
     return f"*{lead_text}* in {where}{which}"
 
 
-def pictures_summary(pictures: int, found: int, databases: Sequence[DatabaseInfo], *, is_sure: bool) -> str:
+def pictures_summary(
+    pictures: int, found: int, similar: int, databases: Sequence[DatabaseInfo], *, is_sure: bool
+) -> str:
     """Return the first line of an answer for several pictures.
 
     Args:
         pictures: the number of pictures that were asked about.
-        found: how many of them have a match that is shown.
+        found: how many of them are in a database, as a copy or as the same item.
+        similar: how many of the others have something similar.
         databases: the databases that were searched.
         is_sure: whether the others have no match at all, as far as these readers may know.
 
@@ -202,8 +205,9 @@ def pictures_summary(pictures: int, found: int, databases: Sequence[DatabaseInfo
     where = ", ".join(map(database_size, databases[:MAX_DATABASES_NAMED]))
     more = ", …" if len(databases) > MAX_DATABASES_NAMED else ""
     if is_sure:
-        return f"*{found} of {pictures} found* in {where}{more}"
-    return f"*{count(pictures, 'picture')}*, {found} with matches that I can show, in {where}{more}"
+        also = f", {similar} similar," if similar else ""
+        return f"*{found} of {pictures} found*{also} in {where}{more}"
+    return f"*{count(pictures, 'picture')}*, {found + similar} with matches that I can show, in {where}{more}"
 
 
 def further_in_answer(number: int) -> str:

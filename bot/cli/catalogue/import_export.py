@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bot.adapters.port import CompletingPoints
 from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.cli.terminal.interrupts import stop_on_interrupt
@@ -28,6 +29,10 @@ app = typer.Typer()
 
 _MAX_REFUSALS_SHOWN = 20
 RESUME_HINT = "Run the same command again to continue."
+PENDING_POINTS = (
+    "{waiting} can be searched now, a little slower until their points are computed. "
+    "A running bot does that by itself, and “vsearch reindex --all” does it at once."
+)
 
 
 @app.command("import", rich_help_panel="Import and export")
@@ -93,7 +98,14 @@ async def _run_import(
         raise
     if report.added and not options.dry_run and await calibrate_if_doubled(session.services.visual, key):
         print_remark(f"Fitted the scores of “{key.name}” to its own pictures.", "dim")
+    if report.added and not options.dry_run and (waiting := await _pending_points(session)):
+        print_remark(PENDING_POINTS.format(waiting=counted(waiting, "image")), "dim")
     return report
+
+
+async def _pending_points(session: ServiceSession) -> int:
+    visual = session.services.visual
+    return await visual.pending_points() if isinstance(visual, CompletingPoints) else 0
 
 
 def _show_report(key: DatabaseKey, report: ImportReport, options: ImportOptions, *, as_json: bool) -> None:

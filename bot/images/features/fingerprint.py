@@ -47,11 +47,14 @@ def luminance(pixels: Pixels) -> Pixels:
     return gray
 
 
-def compute(picture: Picture) -> bytes:
-    """Return the picture's 32-byte fingerprint, or empty bytes if it has too little detail. Computed once a picture."""
+def compute(picture: Picture, gray: Pixels | None = None) -> bytes:
+    """Return the picture's 32-byte fingerprint, or empty bytes if it has too little detail. Computed once a picture.
+
+    ``gray``: its ``luminance``, if the caller has it.
+    """
     fingerprint = _cache.get(picture)
     if fingerprint is None:
-        fingerprint = _cache[picture] = pdq(picture.pixels)[0]
+        fingerprint = _cache[picture] = pdq_of_luminance(luminance(picture.pixels) if gray is None else gray)[0]
     return fingerprint
 
 
@@ -105,10 +108,10 @@ ORIENTATION_MATRICES: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
 
 def _samples(gray: Pixels) -> tuple[Spectrum, Spectrum, Spectrum, Spectrum]:
     """Return 64 × 64 samples of the filtered picture: unchanged, mirrored, flipped upside down, rotated by 180°."""
-    smooth = gray.astype(np.float32)
     height, width = gray.shape
-    for _ in range(2):
-        smooth = _box_filter(smooth, _window(height), _window(width))
+    down, across = _window(height), _window(width)
+    counts = np.outer(_counts(height, down), _counts(width, across))
+    smooth = _box_filter(_box_filter(gray, down, across) / counts, down, across) / counts
     (rows, rows_back), (columns, columns_back) = _sample_positions(height), _sample_positions(width)
     plain, flipped = smooth[rows], smooth[rows_back]
     return plain[:, columns], plain[:, columns_back], flipped[:, columns], flipped[:, columns_back]
@@ -131,17 +134,20 @@ def _window(length: int) -> int:
     return (length + 2 * _SAMPLES - 1) // (2 * _SAMPLES)
 
 
-def _box_filter(image: Spectrum, down: int, across: int) -> Spectrum:
-    """Return the mean over a window of ``down`` × ``across`` pixels, which is smaller at the edges."""
+def _box_filter(image: Pixels | Spectrum, down: int, across: int) -> Spectrum:
+    """Return the sum over a window of ``down`` × ``across`` pixels, which is smaller at the edges."""
     anchor = (across - (across + 2) // 2, down - (down + 2) // 2)
+    total = cv2.boxFilter(
+        image, cv2.CV_32F, (across, down), anchor=anchor, normalize=False, borderType=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(total, np.float32)
 
-    def summed(values: Spectrum) -> Spectrum:
-        total = cv2.boxFilter(
-            values, -1, (across, down), anchor=anchor, normalize=False, borderType=cv2.BORDER_CONSTANT
-        )
-        return np.asarray(total, np.float32)
 
-    return summed(image) / summed(np.ones_like(image))
+def _counts(length: int, window: int) -> npt.NDArray[np.float32]:
+    """Return how many pixels of a line the window covers at each place. It is smaller at the ends."""
+    first = np.arange(length) - (window - (window + 2) // 2)
+    covered = np.minimum(first + window, length) - np.maximum(first, 0)
+    return covered.astype(np.float32)
 
 
 def _quality(samples: Spectrum) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ _FINE_HEADER = struct.Struct("<2sH")
 _FINE_MARK = b"F2"
 _FINE_SIDES, _FINE_QUALITY, _FINE_BYTES = (320, 256, 192, 160), 60, 6000
 """The fine luminance: long sides in pixels, the largest first that fits, JPEG quality, and greatest size in bytes."""
+_FINE_START = 192
 _COORDINATE = 65535.0
 
 
@@ -168,14 +170,31 @@ def extract_local_features(
 
 
 def _encode_fine(gray: Pixels) -> bytes:
-    """Return the largest fine luminance that fits, or nothing if none does. Textures don't fit, pages of text do."""
-    for side in _FINE_SIDES:
-        if side > max(gray.shape) and side != _FINE_SIDES[-1]:
-            continue
-        _, encoded = cv2.imencode(".jpg", _resize(gray, side), (cv2.IMWRITE_JPEG_QUALITY, _FINE_QUALITY))
+    """Return the largest fine luminance that fits, or nothing if none does. Textures don't fit, pages of text do.
+
+    Most photos fit at the middle size, so that comes first. The size of a JPEG grows at least like the side, which
+    tells that most larger ones don't fit.
+    """
+    middle = _FINE_SIDES.index(_FINE_START)
+    longest = max(gray.shape)
+    larger = [side for side in _FINE_SIDES[middle::-1] if side <= longest]
+    best, least = b"", 0.0
+    for side in larger or [_FINE_SIDES[-1]]:
+        if least * side > _FINE_BYTES:
+            break
+        encoded = _jpeg_of(_resize(gray, side))
+        if len(encoded) > _FINE_BYTES:
+            break
+        best, least = encoded, len(encoded) / side
+    for side in _FINE_SIDES[middle + 1 :] if larger and not best else ():
+        encoded = _jpeg_of(_resize(gray, side))
         if len(encoded) <= _FINE_BYTES:
-            return encoded.tobytes()
-    return b""
+            return encoded
+    return best
+
+
+def _jpeg_of(gray: Pixels) -> bytes:
+    return cv2.imencode(".jpg", gray, (cv2.IMWRITE_JPEG_QUALITY, _FINE_QUALITY))[1].tobytes()
 
 
 def _points(gray: Pixels, count: int) -> tuple[npt.NDArray[np.float32], Pixels]:
@@ -295,6 +314,13 @@ class QueryRegion:
         if self._pool is not None and self._early_points is None:
             with suppress(RuntimeError):  # the pool is closed: they are computed on first use
                 self._early_points = self._pool.submit(extract_point_features, self._gray)
+
+    def in_parallel(self, work: Callable[[bytes], bytes], items: Sequence[bytes]) -> list[bytes]:
+        """Return the result of ``work`` for each item, computed in ``pool``. Blocks, so call it outside the pool."""
+        if self._pool is not None and len(items) > 1:
+            with suppress(RuntimeError):  # the pool is closed
+                return list(self._pool.map(work, items))
+        return [work(item) for item in items]
 
     def cancel_points(self) -> None:
         """Give up what ``start_points`` began, unless a thread works on it already."""

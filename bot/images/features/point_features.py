@@ -107,19 +107,33 @@ def _detector() -> cv2.SIFT:
 def extract_point_features(gray: Pixels) -> PointFeatures:
     """Return up to MAX_POINTS point features of a luminance (``fingerprint.luminance``)."""
     height, width = gray.shape
+    return detect(reduced(gray), (width / max(height, width), height / max(height, width)))
+
+
+def reduced(gray: Pixels) -> Pixels:
+    """Return a luminance at the size at which points are detected."""
+    height, width = gray.shape
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    extent = (width / max(height, width), height / max(height, width))
-    if min(size) < _LEAST_SIDE:
-        return _features(np.empty((0, 5), np.float32), np.empty((0, 128), np.float32), extent)
-    reduced = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    found, descriptors = _detector().detectAndCompute(reduced, None)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+
+
+def detect(picture: Pixels, extent: tuple[float, float]) -> PointFeatures:
+    """Return the point features of a result of ``reduced``. ``extent`` is that of the picture before."""
+    if min(picture.shape) < _LEAST_SIDE:
+        return none(extent)
+    found, descriptors = _detector().detectAndCompute(picture, None)
     rows = [(*point.pt, point.angle, point.size, point.response) for point in found]
     table = np.array(rows, np.float32).reshape(-1, 5)
     # OpenCV keeps all points that are as strong as the last one.
     strongest = np.argsort(-table[:, 4], kind="stable")[:MAX_POINTS]
     described = np.empty((0, 128), np.float32) if descriptors is None else np.asarray(descriptors, np.float32)
     return _features(table[strongest], described[strongest], extent)
+
+
+def none(extent: tuple[float, float]) -> PointFeatures:
+    """Return the features of a picture without points."""
+    return _features(np.empty((0, 5), np.float32), np.empty((0, 128), np.float32), extent)
 
 
 def _features(

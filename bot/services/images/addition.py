@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.adapters.port import VisualSearch
+from bot.adapters.port import PreparingAdds, VisualSearch
 from bot.domain.catalogue import ImageRecord, Origin, SlackOrigin
 from bot.domain.errors import AlreadyAdded, BackendDown, BotError, PictureBeingRemoved, UnknownDatabase, UserError
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
@@ -159,6 +159,8 @@ class AddService:
         # Of a picture that is there twice, the first is new, and the others are further origins.
         new = {image.picture.digest: image for image in reversed(images) if image.picture.digest not in known}
         spelled = await self._spellings(key, list(new.values()))
+        if len(new) > 1 and isinstance(self._visual, PreparingAdds):
+            await self._visual.prepare_adds(key, [image.picture for image in new.values()])
         async with self._storage.unit():
             # Store the pictures before the transaction begins, which would wait for disk or bucket. If the unit is
             # rolled back they are removed again, and after a crash the sweep finds them.

@@ -37,6 +37,9 @@ from bot.storage.ports.catalogue import Catalogue
 
 _WORKERS = 4
 
+_SMALL_FILE = 256_000
+"""Files below this size are read once, not twice."""
+
 
 class ImportDecoder(Protocol):
     """Decodes pictures outside the event loop."""
@@ -145,21 +148,22 @@ class ImportService:
         self, key: DatabaseKey, sources: Sequence[ImportSource], options: ImportOptions, claims: Claims
     ) -> list[Decision]:
         """Import a batch of pictures in one transaction, and return what became of each."""
-        # Only their digests: the files of a batch may have hundreds of megabytes.
-        files = await asyncio.to_thread(lambda: [self._identify(source, key) for source in sources])
+        # Of larger files only the digests: those of a batch may have hundreds of megabytes.
+        read = await asyncio.to_thread(lambda: [self._identify(source, key) for source in sources])
+        files = [file for file, _ in read]
         identified = [file for file in files if isinstance(file, ImportFile)]
         known: Mapping[str, ImageRecord | None] = {}
         if not options.is_new_database:
             # Look up known files before decoding, so that a second run is fast.
             known = await self._comparison.known(key, identified, in_full=options.keep_outcomes)
         prepared: list[Decision | tuple[ImportFile, NewImage]] = []
-        for file in files:
+        for file, content in read:
             if isinstance(file, Decision):
                 prepared.append(file)
             elif file.digest in known:
                 prepared.append(await self._decide(known[file.digest], file, options, claims))
             else:
-                prepared.append(await self._decode(file, claims))
+                prepared.append(await self._decode(file, content, claims))
         return await self._add(key, prepared, options, claims)
 
     async def _add(
@@ -209,10 +213,11 @@ class ImportService:
             return claims.plan(record.digest, file)
         return decision
 
-    async def _decode(self, file: ImportFile, claims: Claims) -> tuple[ImportFile, NewImage] | Decision:
+    async def _decode(self, file: ImportFile, content: bytes, claims: Claims) -> tuple[ImportFile, NewImage] | Decision:
         try:
             async with self._hold_memory():
-                data = await asyncio.to_thread(self._read, file.path)
+                data = content or await asyncio.to_thread(self._read, file.path)
+                expect_bytes(len(data))
                 picture, jpeg = await self._reader.picture_and_jpeg(data)
         except (PictureRefused, FetchFailed) as error:
             return Decision(Outcome.REFUSED, str(error))
@@ -232,21 +237,25 @@ class ImportService:
             named_automatically=file.named_automatically,
         )
 
-    def _identify(self, source: ImportSource, key: DatabaseKey) -> ImportFile | Decision:
-        if source.same_as:
-            return Decision(Outcome.SAME, f"Line {source.same_as:,} says the same.", source.entity)
+    def _identify(self, source: ImportSource, key: DatabaseKey) -> tuple[ImportFile | Decision, bytes]:
+        """Return what a source is, and the content of a small file."""
         try:
-            if source.error:
-                raise InvalidInput(source.error)
-            return self._identified(source, key)
+            return self._file_or_decision(source, key)
         except UserError as error:
-            return Decision(Outcome.REFUSED, str(error))
+            return Decision(Outcome.REFUSED, str(error)), b""
         except OSError as error:
-            return Decision(Outcome.REFUSED, str(_unreadable(error)))
+            return Decision(Outcome.REFUSED, str(_unreadable(error))), b""
         except ValueError:
-            return Decision(Outcome.REFUSED, "No file can have this name.")
+            return Decision(Outcome.REFUSED, "No file can have this name."), b""
 
-    def _identified(self, source: ImportSource, key: DatabaseKey) -> ImportFile:
+    def _file_or_decision(self, source: ImportSource, key: DatabaseKey) -> tuple[ImportFile | Decision, bytes]:
+        if source.same_as:
+            return Decision(Outcome.SAME, f"Line {source.same_as:,} says the same.", source.entity), b""
+        if source.error:
+            raise InvalidInput(source.error)
+        return self._identified(source, key)
+
+    def _identified(self, source: ImportSource, key: DatabaseKey) -> tuple[ImportFile, bytes]:
         note = Note(source.note)
         if source.entity:
             EntityId(source.entity)
@@ -257,10 +266,16 @@ class ImportService:
         if stat.S_ISREG(status.st_mode) and status.st_size > self._max_bytes:
             raise self._too_large()
         with source.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            content = stream.read(_SMALL_FILE) if status.st_size < _SMALL_FILE else b""
+            if len(content) == status.st_size:
+                digest = hashlib.sha256(content).hexdigest()
+            else:  # it is large, or changes
+                content = b""
+                stream.seek(0)
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
         entity = source.entity_with(digest[:OWN_ID])
         origins, named_before = read_exported(source.path, key.workspace)
-        return ImportFile(
+        file = ImportFile(
             source.path,
             digest,
             entity,
@@ -273,6 +288,7 @@ class ImportService:
             author=source.author,
             slack=source.slack,
         )
+        return file, content
 
     def _read(self, path: Path) -> bytes:
         """Return the content of a file. Raises PictureRefused."""
@@ -283,7 +299,6 @@ class ImportService:
             raise _unreadable(error) from None
         if len(data) > self._max_bytes:
             raise self._too_large()
-        expect_bytes(len(data))
         return data
 
     def _too_large(self) -> PictureRefused:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
-    Select,
     bindparam,
     delete,
     exists,
@@ -32,6 +31,7 @@ from bot.storage.sql.schema.tables import (
     embedded_databases,
     embedded_images,
     embedded_local_features,
+    embedded_pending_points,
     embedded_point_features,
     embedded_vectors,
 )
@@ -49,9 +49,6 @@ _STATE = select(
 _LOCKED_STATE = _STATE.with_for_update(key_share=True)
 _LOCAL_FEATURES = select(embedded_local_features.c.vector_id, embedded_local_features.c.features).where(
     embedded_local_features.c.vector_id.in_(bindparam("some", expanding=True))
-)
-_POINT_FEATURES = select(embedded_point_features.c.vector_id, embedded_point_features.c.features).where(
-    embedded_point_features.c.vector_id.in_(bindparam("some", expanding=True))
 )
 _IMAGE_DETAILS = (
     select(_vectors.id, _images.data_id, _images.entity, _images.note)
@@ -71,11 +68,12 @@ _IMAGE_WITHOUT_VECTOR = select(_images.id).where(
 _TOUCH = (
     update(embedded_databases).where(_databases.id == bindparam("database")).values(revision=_databases.revision + 1)
 )
-_NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES, _NEW_POINT_FEATURES = (
+_NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES, _NEW_POINT_FEATURES, _NEW_PENDING_POINTS = (
     insert(embedded_images),
     insert(embedded_vectors),
     insert(embedded_local_features),
     insert(embedded_point_features),
+    insert(embedded_pending_points),
 )
 
 
@@ -99,6 +97,7 @@ class SqlVectorRows(SqlReindexRows):
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         super().__init__(connection)
         self._unread: list[CursorResult[Any]] = []
+        self._added: set[int] = set()
         self._state = _LOCKED_STATE if writing else _STATE
 
     def close(self) -> None:
@@ -169,6 +168,7 @@ class SqlVectorRows(SqlReindexRows):
         key = self._connection.execute(_NEW_IMAGE, values).inserted_primary_key
         self._connection.execute(_TOUCH, {"database": database_id})
         assert key is not None
+        self._added.add(int(key[0]))
         return int(key[0])
 
     def has(self, database_id: int, data_id: DataId) -> bool:
@@ -182,13 +182,15 @@ class SqlVectorRows(SqlReindexRows):
         return frozenset(DataId(data_id) for data_id in self._connection.execute(query).scalars())
 
     def add_vector(
-        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes]
+        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes, bytes]
     ) -> None:
         """Insert a model's features of an image. Does nothing if the image was deleted or has them already.
 
-        ``features`` are the stored forms of embedding, fingerprint, local features and point features.
+        ``features`` are the stored forms of embedding, fingerprint, local features, point features and pending points.
         """
-        if self._connection.execute(_IMAGE_WITHOUT_VECTOR, {"image": image_id, "model": model_id}).first() is None:
+        if image_id in self._added:
+            self._added.remove(image_id)  # it is new, so it has no vector
+        elif self._connection.execute(_IMAGE_WITHOUT_VECTOR, {"image": image_id, "model": model_id}).first() is None:
             return
         values = vector_values(database_id, image_id, model_id, features)
         key = self._connection.execute(_NEW_VECTOR, values).inserted_primary_key
@@ -197,6 +199,8 @@ class SqlVectorRows(SqlReindexRows):
             self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "features": local_features})
         if point_features := features[3]:
             self._connection.execute(_NEW_POINT_FEATURES, {"vector_id": key[0], "features": point_features})
+        elif pending := features[4]:
+            self._connection.execute(_NEW_PENDING_POINTS, {"vector_id": key[0], "luminance": pending})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete an entity's images, or one. Return how many."""
@@ -270,17 +274,6 @@ class SqlVectorRows(SqlReindexRows):
         """Return the stored local features of vectors, by row id. Vectors without any are left out."""
         return self._features(_LOCAL_FEATURES, row_ids)
 
-    def point_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
-        """Return the stored point features of vectors, by row id. Vectors without any are left out."""
-        return self._features(_POINT_FEATURES, row_ids)
-
-    def _features(self, query: Select[Any], row_ids: Sequence[int]) -> dict[int, bytes]:
-        found: dict[int, bytes] = {}
-        for some in in_batches(row_ids):
-            rows = self._connection.execute(query, {"some": some})
-            found.update((row_id, features) for row_id, features in rows)
-        return found
-
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
         """Return data id, entity and note of the vectors' images, by row id of the vector."""
         found = {}
@@ -301,9 +294,9 @@ class SqlVectorRows(SqlReindexRows):
 
 
 def vector_values(
-    database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes]
+    database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes, bytes]
 ) -> dict[str, Any]:
-    """Return the columns of a row of ``embedded_vectors``. The last two features are in tables of their own."""
+    """Return the columns of a row of ``embedded_vectors``. The last three features are in tables of their own."""
     embedding, fingerprint, *_ = features
     return {
         "image_id": image_id,

@@ -50,14 +50,16 @@ _NEW_VECTOR = text(
     " stored AS (INSERT INTO embedded_local_features (vector_id, features)"
     "  SELECT id, :local_features FROM vector WHERE length(:local_features) > 0),"
     " pointed AS (INSERT INTO embedded_point_features (vector_id, features)"
-    "  SELECT id, :point_features FROM vector WHERE length(:point_features) > 0)"
+    "  SELECT id, :point_features FROM vector WHERE length(:point_features) > 0),"
+    " pending AS (INSERT INTO embedded_pending_points (vector_id, luminance)"
+    "  SELECT id, :pending_points FROM vector WHERE length(:pending_points) > 0)"
     " INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
     " SELECT id, database_id, model_id, CAST(:halves AS halfvec) FROM vector"
 ).bindparams(
     *(bindparam(name, type_=ROW_ID) for name in ("image_id", "database_id")),
     *(
         bindparam(name, type_=LargeBinary())
-        for name in ("embedding", "fingerprint", "local_features", "point_features")
+        for name in ("embedding", "fingerprint", "local_features", "point_features", "pending_points")
     ),
     bindparam("model_id", type_=String()),
     bindparam("halves", type_=Halfvec()),
@@ -119,11 +121,11 @@ class PgvectorRows(SqlVectorRows):
         return int(self._connection.execute(_NEW_IMAGE, values).scalar_one())
 
     def add_vector(
-        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes]
+        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes, bytes]
     ) -> None:
         """Insert a model's features of an image. Does nothing if the image was deleted or has them already."""
         values = vector_values(database_id, image_id, model_id, features)
-        packed = {"local_features": features[2], "point_features": features[3]}
+        packed = dict(zip(("local_features", "point_features", "pending_points"), features[2:], strict=True))
         more = {"halves": _to_half(values["embedding"]), **packed}
         self._connection.execute(_NEW_VECTOR, values | more)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Exists, delete, exists, func, insert, select
+from sqlalchemy import Exists, delete, exists, func, insert, or_, select
 
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
 from bot.storage.removals.tombstones import is_tombstone
@@ -12,20 +12,23 @@ from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import (
     embedded_databases,
     embedded_images,
+    embedded_pending_points,
     embedded_point_features,
     embedded_vectors,
 )
+from bot.storage.vectors.points import SqlPointRows
 
 _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedded_vectors.c
 
-_HAS_POINTS = exists().where(embedded_point_features.c.vector_id == _vectors.id)
+_HAS_POINTS = or_(
+    exists().where(embedded_point_features.c.vector_id == _vectors.id),
+    exists().where(embedded_pending_points.c.vector_id == _vectors.id),
+)
+"""Points are there or pending."""
 
 
-class SqlReindexRows:
+class SqlReindexRows(SqlPointRows):
     """The part of ``SqlVectorRows`` that reindexing and its checks use."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def images_without_vector(
         self, database_id: int, model_id: str, after: int, limit: int

@@ -14,7 +14,7 @@ from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer, fill
 from tests.scenario.support.program import STARTS_WITHIN_S, Program, program
-from tests.scenario.support.requests import GASKET, UNRELATED, VALVE
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, act
 from tests.scenario.support.shares import running, settled
 
 THREE, ROLES = ("all", "all", "all"), ("web", "web", "worker", "worker")
@@ -50,7 +50,7 @@ class Processes:
     async def press(self, connection: int, message: Message, action_id: str) -> None:
         """Press a button, with the event going to one process."""
         with self.slack.socket_mode.through(connection):
-            await self.slack.press(message, action_id)
+            await act(self.slack, message, action_id)
 
     @asynccontextmanager
     async def suspended(self, bot: Program) -> AsyncIterator[None]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.fixtures.pictures import encoded, photo
 
-PICTURES = 240
+PICTURES = 120
 """Enough for seconds of work, so that signals arrive in the middle of the import."""
 DEADLINE_S = 60
 

@@ -199,7 +199,10 @@ async def test_command_and_form_show_progress(slack: FakeSlack, start: Start, re
     await slack.submit(form, {"files": hold(slack, released, GASKET)})
     await slack.wait_until(lambda: form.closed)
     released.set()
-    await slack.wait_for(lambda message: "`gasket" in message.everything)
+    answers = [message for message in slack.transcript if message.to and message.text != STILL_WORKING]
+    await slack.wait_until(
+        lambda: sum(message.text != STILL_WORKING for message in slack.transcript if message.to) >= len(answers) + 2
+    )
 
 
 async def test_author_of_a_queued_share_learns_that_it_waits(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, bindparam, text
 
 from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.embedded.ports import ImageFeatures
 from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.adapters.pgvector.fingerprint_cache import BYTES_PER_IMAGE
 from bot.config.settings import Settings
@@ -20,6 +21,7 @@ from bot.domain.catalogue import ScoreFit
 from bot.domain.errors import BackendRefused, ModelMismatch, SettingsError, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Match
+from bot.domain.pictures import Picture
 from bot.storage.removals.tombstones import INLINE_ROWS
 from bot.storage.sql.schema.halfvec import Halfvec
 from bot.storage.sql_storage import SqlStorage
@@ -145,6 +147,18 @@ async def test_point_features_are_stored_with_the_vector(harness: Harness) -> No
         return set(rows.point_features(rows.vector_ids(rows.state(PARTS).id, MODEL)).values())
 
     assert await harness.rows.read(stored) == {random_picture(seed).digest.encode() for seed in range(3)}
+
+
+async def test_pending_points_are_stored_with_the_vector_and_completed(harness: Harness) -> None:
+    class Leaving(FakeFeatureExtractor):
+        async def extract(self, picture: Picture) -> ImageFeatures:
+            return replace(await super().extract(picture), point_features=b"", pending_points=b"later")
+
+    visual = EmbeddedSearch(harness.rows, Leaving(MODEL), FakeVerifier(), name="pgvector")
+    await visual.create_database(PARTS)
+    await visual.add_image(PARTS, random_picture(1), EntityId("part_1"), Note())
+    assert await visual.pending_points() == 1
+    assert (await visual.complete_points(5), await visual.pending_points()) == (1, 0)
 
 
 async def test_only_large_databases_get_an_index(harness: Harness) -> None:

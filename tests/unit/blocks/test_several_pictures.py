@@ -15,6 +15,7 @@ from bot.blocks.messages.matches import PresentationOptions
 from bot.blocks.messages.several_pictures import pictures_reply
 from bot.blocks.reply import Reply, section, with_marker
 from bot.domain.identifiers import MAX_NOTE
+from bot.domain.matches import Verdict
 from bot.services.search.lookup import LookupResult
 from tests.unit.blocks.answers import (
     PICTURES,
@@ -69,6 +70,14 @@ def test_three_proved_matches_are_read_at_a_glance() -> None:
     assert "27 weaker matches hidden." in shown(reply)
     assert len(reply.blocks) <= 12
     assert len(elements) <= 4
+
+
+def test_similar_pictures_are_not_called_found() -> None:
+    similar = match(score=7.0)
+    similar = dataclasses.replace(similar, match=dataclasses.replace(similar.match, verdict=Verdict.SIMILAR))
+    reply = pictures_reply([LookupResult("a.jpg", result(match())), LookupResult("b.jpg", result(similar))])
+    check(reply)
+    assert "*1 of 2 found*, 1 similar, in `parts`" in shown(reply)
 
 
 def test_hidden_matches_of_several_pictures_are_not_denied() -> None:

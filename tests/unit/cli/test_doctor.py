@@ -128,6 +128,7 @@ def test_databases_without_point_features_are_named_with_the_remedy(indexed: Vse
     assert "Items" not in {check["check"] for check in indexed("doctor", "--json").document["checks"]}
     with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection, connection:
         connection.execute("DELETE FROM embedded_point_features")
+        connection.execute("DELETE FROM embedded_pending_points")
     document = indexed("doctor", "--json").document
     [note] = [check for check in document["checks"] if check["check"] == "Items"]
     assert (document["ok"], note["state"]) == (True, "note")

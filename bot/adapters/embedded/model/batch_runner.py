@@ -49,13 +49,16 @@ class BatchRunner:
 
         Raises BackendError if the model fails, and BackendDown after ``close``.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Vectors] = loop.create_future()
+        future: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
+        self.submit(prepared, future)
+        return await future
+
+    def submit(self, prepared: npt.NDArray[Any], future: asyncio.Future[Vectors]) -> None:
+        """Give ``future`` the vector of one prepared picture. Any thread may call this. Raises like ``embed``."""
         with self._lock:
             if self._closed:
                 raise BackendDown("the embedding model is closed")
-            self._queue.put(_Job(prepared, loop, future))
-        return await future
+            self._queue.put(_Job(prepared, future.get_loop(), future))
 
     async def close(self) -> None:
         """Finish the queued pictures, then stop the threads."""

@@ -67,3 +67,11 @@ embedded_point_features = Table(
     Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
     Column("features", LargeBinary, nullable=False),
 )
+
+# What point features are computed from, until a background task or a search has done it.
+embedded_pending_points = Table(
+    "embedded_pending_points",
+    metadata,
+    Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
+    Column("luminance", LargeBinary, nullable=False),
+)

@@ -26,6 +26,7 @@ from bot.storage.sql.schema.embedded_tables import (
     embedded_databases,
     embedded_images,
     embedded_local_features,
+    embedded_pending_points,
     embedded_point_features,
     embedded_vectors,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "embedded_databases",
     "embedded_images",
     "embedded_local_features",
+    "embedded_pending_points",
     "embedded_point_features",
     "embedded_vectors",
     "hosted_databases",
