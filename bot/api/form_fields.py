@@ -99,7 +99,7 @@ class FormFields:
 
     def order(self) -> Order:
         """Return ``Order``. The default is newest first."""
-        try:
-            return Order(self.optional("Order") or Order.NEWEST_FIRST)
-        except ValueError:
-            raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, "Order must be asc or desc.") from None
+        order = self.optional("Order") or Order.NEWEST_FIRST
+        if order not in {Order.NEWEST_FIRST, Order.OLDEST_FIRST}:
+            raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, "Order must be asc or desc.")
+        return Order(order)

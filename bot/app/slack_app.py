@@ -253,6 +253,8 @@ def _dependencies(
             infrastructure.pictures,
             storage.inbox,
             infrastructure.sightings,
+            stored=storage.pictures,
+            hold_memory=services.downloads.hold,
         ),
         presenter=slack_listeners.presenter(
             infrastructure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bot.blocks.button_state import NameState
+from bot.blocks.button_state import ListState, NameState
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import LABEL_TEXT, VIEW_BLOCKS, Block
 from bot.blocks.modal_fields import text_input
@@ -93,14 +93,15 @@ def _words_field() -> Block:
 
 
 def _database(home: HomeContent, info: DatabaseInfo) -> list[Block]:
-    if home.changeable is not None and info.key.name not in home.changeable:
-        return [section(wording.database_entry(info))]
     value = NameState(database=info.key.name).encode() or ""
-    actions = [
-        button(labels.EDIT_SETTINGS, ActionId.DATABASE_SETTINGS, value),
-        button(labels.DELETE, ActionId.DELETE_DATABASE, value, style="danger"),
-    ]
-    return [section(wording.database_entry(info)), buttons(actions)]
+    listing = ListState(database=info.key.name).encode() or ""
+    actions = [button(labels.BROWSE, f"{ActionId.LIST_PAGE}:browse", listing)] if info.images else []
+    if home.changeable is None or info.key.name in home.changeable:
+        actions += [
+            button(labels.EDIT_SETTINGS, ActionId.DATABASE_SETTINGS, value),
+            button(labels.DELETE, ActionId.DELETE_DATABASE, value, style="danger"),
+        ]
+    return [section(wording.database_entry(info)), *([buttons(actions)] if actions else [])]
 
 
 def _channel(home: HomeContent, binding: ChannelBinding) -> list[Block]:

@@ -293,6 +293,21 @@ class ImageState(InteractionState):
     image: str = ""
 
 
+def encode_image_option(action: str, image: ImageState) -> str | None:
+    """Return an image and what to do with it as the value of a menu's option; None if it is too long for one."""
+    text = f"{action}|{image.database}|{image.image}"
+    return text if length(text) <= OPTION_VALUE else None
+
+
+def decode_image_option(text: str) -> tuple[str, ImageState]:
+    """Read what ``encode_image_option`` wrote. Raises InvalidInput."""
+    try:
+        action, database, image = text.split("|", 2)
+    except ValueError:
+        raise InvalidInput(STALE_BUTTON) from None
+    return action, ImageState(database=database, image=image)
+
+
 @dataclass(frozen=True, slots=True)
 class MergeState(InteractionState):
     """An entity of a database whose images get another id."""

@@ -1,10 +1,10 @@
-"""The form that gives an image another id or note, or deletes it."""
+"""The forms of a listing: give an image another id or note, delete it, and jump to an id."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bot.blocks.button_state import FormState, ImageState
+from bot.blocks.button_state import FormState, ImageState, ListState
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.limits import Block
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance
@@ -47,6 +47,25 @@ def edit_form(edited: EditedImage, state: FormState) -> ViewPayload:
     ]
     state = replace(state, database=str(record.database.name), image=str(record.data_id))
     return form(ViewId.EDIT_IMAGE, wording.EDIT_TITLE, wording.SAVE, blocks, state)
+
+
+def move_form(record: ImageRecord, state: FormState) -> ViewPayload:
+    """Return the form that gives one image another id. It has no field for the note, which stays."""
+    entity = text_input(max_length=MAX_ENTITY_TYPED, min_length=1)
+    blocks = [
+        section(f"{entity_title(record.entity, automatic=record.named_automatically)}\n{provenance(record)}"),
+        input_block(InputId.ENTITY, wording.MOVE_LABEL, entity, hint=wording.MOVE_HINT),
+    ]
+    state = replace(state, database=str(record.database.name), image=str(record.data_id))
+    return form(ViewId.EDIT_IMAGE, wording.MOVE_TITLE, wording.MOVE, blocks, state)
+
+
+def jump_form(listing: ListState, state: FormState) -> ViewPayload:
+    """Return the form that shows the ids of a listing that begin with a text."""
+    prefix = text_input(initial=listing.prefix, max_length=MAX_ENTITY_TYPED)
+    field = input_block(InputId.PREFIX, wording.JUMP_LABEL, prefix, hint=wording.JUMP_HINT, optional=True)
+    state = replace(state, database=listing.database, state=listing.encode() or "")
+    return form(ViewId.LIST_JUMP, wording.JUMP_TITLE, wording.JUMP, [field], state)
 
 
 def _scope(images: int) -> list[Block]:

@@ -30,6 +30,10 @@ class ActionId(StrEnum):
     ENTITY_PHOTOS = "entity_photos"
     SEARCH_PART = "results_search_part"
     LIST_PAGE = "list_page"
+    LIST_SORT = "list_sort"
+    LIST_JUMP = "list_jump"
+    IMAGE_MENU = "image_menu"
+    """A menu of actions on one image of a listing; the chosen option says which."""
     FIND_PAGE = "find_page"
     FIND_WORDS = "find_words"
     """The field for words in App Home."""
@@ -55,6 +59,7 @@ class ViewId(StrEnum):
     ANOTHER_DATABASE = "another_database_form"
     ADD = "add_form"
     EDIT_IMAGE = "edit_image_form"
+    LIST_JUMP = "list_jump_form"
     CREATE_DATABASE = "create_database_form"
     DELETE_DATABASE = "delete_database_form"
     DATABASE_SETTINGS = "database_settings_form"
@@ -83,6 +88,7 @@ class InputId(StrEnum):
     HINTS = "hints"
     SCOPE = "scope"
     PICTURES = "pictures"
+    PREFIX = "prefix"
 
 
 class ShortcutId(StrEnum):

@@ -15,10 +15,12 @@ MAX_PAGE = 1000
 
 
 class Order(StrEnum):
-    """The order of a listing, by the time when images were added."""
+    """The order of a listing, by the time when images were added or by their ids."""
 
     NEWEST_FIRST = "desc"
     OLDEST_FIRST = "asc"
+    BY_ID = "id"
+    """Not for listings of a back end: the hosted service knows the other two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,13 @@ from bot.blocks.button_state import (
     MergeState,
     NameState,
     SearchState,
+    decode_image_option,
     decode_option,
     decode_searches,
 )
 from bot.blocks.ids import ActionId
+from bot.blocks.messages import listing
+from bot.blocks.messages.corrections import delete_image_question
 from bot.blocks.messages.notices import watching_reply
 from bot.blocks.messages.result_actions import MENU_ACTIONS
 from bot.blocks.modals import text_view
@@ -50,6 +53,7 @@ from handlers.replies.images.asked_pictures import asked_pictures
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.find import FindComposer
+from handlers.replies.images.image_menu import ImageMenu
 from handlers.replies.images.pages import PageComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
@@ -90,6 +94,7 @@ class ActionListener:
         self._deletions = DeletionComposer(dependencies, answers)
         self._find = FindComposer(dependencies, answers)
         self._pages = PageComposer(dependencies, answers)
+        self._menu = ImageMenu(dependencies, answers, self._pages)
         self._forms = forms
         self._deferral = deferral
         self._home = home
@@ -106,6 +111,9 @@ class ActionListener:
             ActionId.CHOOSE_PART: self._choose_part,
             ActionId.SEARCH_PART: self._search_part,
             ActionId.LIST_PAGE: self._list_page,
+            ActionId.LIST_SORT: self._list_sort,
+            ActionId.LIST_JUMP: self._list_jump,
+            ActionId.IMAGE_MENU: self._image_menu,
             ActionId.FIND_PAGE: self._find_page,
             ActionId.FIND_WORDS: self._find_words,
             ActionId.DELETE_ENTITY: self._delete_entity,
@@ -194,6 +202,31 @@ class ActionListener:
         reply = await self._pages.page(requester, ListState.decode(request.value))
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
+    async def _list_sort(self, request: ActionRequest, requester: Requester) -> None:
+        reply = await self._pages.page(requester, ListState.decode(request.selected))
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
+
+    async def _list_jump(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.open_jump(requester, request.trigger_id, ListState.decode(request.value))
+
+    async def _image_menu(self, request: ActionRequest, requester: Requester) -> None:
+        action, image = decode_image_option(request.selected or request.value)
+        key, data_id = DatabaseKey(requester.workspace, DatabaseName(image.database)), DataId(image.image)
+        if action == listing.MOVE:
+            record = await self._corrections.changeable_image(requester, key, data_id)
+            await self._forms.open_move_image(requester, request.trigger_id, record)
+            return
+        if action == listing.DELETE:
+            reply = delete_image_question(await self._corrections.changeable_image(requester, key, data_id))
+        elif action == listing.PHOTOS:
+            reply = await self._menu.photos(requester, key, data_id)
+        elif action == listing.SIMILAR:
+            reply = await self._menu.similar(requester, key, data_id)
+        else:
+            raise InvalidInput(STALE_BUTTON)
+        # The listing stays, so that people can go on with its other images.
+        await requester.reply_privately(reply)
+
     async def _find_page(self, request: ActionRequest, requester: Requester) -> None:
         reply = await self._find.page(requester, FindState.decode(request.value))
         await requester.reply_privately(reply, replace=request.is_ephemeral)
@@ -231,7 +264,8 @@ class ActionListener:
         if request.view_id:
             requester = _opener_of(request, requester)
         reply = await self._corrections.delete_image(requester, key, DataId(state.image))
-        await requester.reply_privately(reply)
+        # In a message, the button is below a question that is answered now.
+        await requester.reply_privately(reply, replace=request.is_ephemeral and not request.view_id)
         if request.view_id:
             view = text_view(DONE, grammar.unescape(reply.text))
             await requester.client.views_update(view_id=request.view_id, view=view)

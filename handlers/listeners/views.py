@@ -11,7 +11,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import FormInput, SearchState, decode_searches, encode_searches
+from bot.blocks.button_state import FormInput, ListState, SearchState, decode_searches, encode_searches
 from bot.blocks.ids import InputId, ViewId
 from bot.blocks.limits import shorten
 from bot.blocks.messages.combination import joined
@@ -39,6 +39,7 @@ from handlers.replies.images.additions import Addition, AdditionComposer
 from handlers.replies.images.asked_pictures import asked_pictures
 from handlers.replies.images.corrections import Correction, CorrectionComposer
 from handlers.replies.images.find import FindComposer
+from handlers.replies.images.pages import PageComposer
 from handlers.replies.requester import Requester
 from handlers.slack_errors import CannotPost
 
@@ -62,6 +63,7 @@ class ViewListener:
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
+        self._pages = PageComposer(dependencies, answers)
         self._find = FindComposer(dependencies, answers)
         self._home = home
         self._deferral = deferral
@@ -71,6 +73,7 @@ class ViewListener:
             ViewId.ANOTHER_DATABASE: self._another_database,
             ViewId.ADD: self._add,
             ViewId.EDIT_IMAGE: self._edit_image,
+            ViewId.LIST_JUMP: self._jump,
             ViewId.CREATE_DATABASE: self._create_database,
             ViewId.DELETE_DATABASE: self._delete_database,
             ViewId.DATABASE_SETTINGS: self._database_settings,
@@ -217,6 +220,12 @@ class ViewListener:
         correction = Correction(wanted.entity, wanted.note, wanted.whole_entity)
         work = self._corrections.edit(requester, key, DataId(state.image), correction)
         await requester.reply_privately(await submitted.close_after(work, lambda _: InputId.ENTITY))
+
+    async def _jump(self, submitted: SubmittedModal) -> None:
+        prefix = fields.prefix_field(submitted.form)
+        listing = replace(ListState.decode(submitted.state.state), prefix=prefix, offset=0)
+        work = self._pages.page(submitted.requester, listing)
+        await submitted.requester.reply_privately(await submitted.close_after(work, lambda _: InputId.PREFIX))
 
     async def _create_database(self, submitted: SubmittedModal) -> None:
         name, requester = fields.name_field(submitted.form), submitted.requester

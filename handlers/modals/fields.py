@@ -17,6 +17,7 @@ from bot.domain.errors import InvalidInput
 from bot.domain.find_words import terms_of
 from bot.domain.identifiers import DatabaseName, EntityId, Note, database_or_all
 from bot.domain.links import validate_template
+from bot.domain.pages import PageRequest
 from bot.services.search.search import DEFAULT_MINIMUM, TOP_SCORE
 from handlers.parsing.grammar import MAX_TOP
 from handlers.parsing.payloads import SharedFile
@@ -60,10 +61,13 @@ class AddFields:
 
 @dataclass(frozen=True, slots=True)
 class EditFields:
-    """The fields of the form that edits an image. ``whole_entity``: all images with its id get the same."""
+    """The fields of the form that edits an image. ``whole_entity``: all images with its id get the same.
+
+    ``note`` is None if the form has no such field.
+    """
 
     entity: EntityId
-    note: Note
+    note: Note | None
     whole_entity: bool
 
 
@@ -157,10 +161,25 @@ def edit_fields(form: FormValues) -> EditFields:
     """Validate the form that edits an image. Raises FieldErrors."""
     problems: dict[str, str] = {}
     entity = _checked(problems, InputId.ENTITY, lambda: EntityId(form.texts.get(InputId.ENTITY, "")))
-    note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
-    if entity is None or note is None:
+    # The form that moves an image has no field for its note.
+    has_note = InputId.NOTE in form.texts
+    note = _checked(problems, InputId.NOTE, lambda: Note(form.texts[InputId.NOTE].strip())) if has_note else None
+    if entity is None or problems:
         raise FieldErrors(problems)
     return EditFields(entity, note, _choice(form, InputId.SCOPE) == WHOLE_ENTITY)
+
+
+def prefix_field(form: FormValues) -> str:
+    """Return how the wanted ids begin; empty for all. Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    prefix = _checked(problems, InputId.PREFIX, lambda: _prefix(form.texts.get(InputId.PREFIX, "")))
+    if prefix is None:
+        raise FieldErrors(problems)
+    return prefix
+
+
+def _prefix(text: str) -> str:
+    return PageRequest(entity_prefix=text.strip().rstrip("*…")).entity_prefix
 
 
 def name_field(form: FormValues) -> DatabaseName:

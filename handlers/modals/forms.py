@@ -13,16 +13,18 @@ from bot.blocks.button_state import (
     NOTHING_ENTERED,
     FormInput,
     FormState,
+    ListState,
     SearchState,
     decode_searches,
     encode_searches,
 )
-from bot.blocks.edit_form import EditedImage, edit_form
+from bot.blocks.edit_form import EditedImage, edit_form, jump_form, move_form
 from bot.blocks.ids import ViewId
 from bot.blocks.messages.image_details import NO_PICTURE
 from bot.blocks.wording.errors import STALE_BUTTON
 from bot.blocks.wording.forms import TOO_MUCH
 from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
+from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import ALL_DATABASES, DatabaseName
 from handlers.replies.answers import AnswerComposer
@@ -97,6 +99,14 @@ class ModalOpener:
                 raise
             log.warning("views.open with a picture: %s", code_of(error))
             await self._open(requester, trigger_id, edit_form(replace(edited, picture=NO_PICTURE), state))
+
+    async def open_move_image(self, requester: Requester, trigger_id: str, record: ImageRecord) -> None:
+        """Open the form that gives one image another id."""
+        await self._open(requester, trigger_id, move_form(record, form_state(requester)))
+
+    async def open_jump(self, requester: Requester, trigger_id: str, listing: ListState) -> None:
+        """Open the form that shows other ids of a listing."""
+        await self._open(requester, trigger_id, jump_form(listing, form_state(requester)))
 
     async def open_create_database(
         self, requester: Requester, trigger_id: str, *, view: bool = False, home: bool, binds: str = ""

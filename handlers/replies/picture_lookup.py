@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
 from bot.blocks.limits import shorten
-from bot.blocks.wording.images import NO_IMAGE_YET, NOT_AN_IMAGE
+from bot.blocks.wording.images import IMAGE_GONE, NO_IMAGE_YET, NOT_AN_IMAGE
 from bot.domain.errors import FetchedWebPage, FetchRefused, InvalidInput
 from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
@@ -20,10 +21,11 @@ from bot.images.parts import cut
 from bot.services.search.lookup import LookupResult, LookupService, NoDatabase, SearchScope
 from bot.services.search.search import Readers
 from bot.storage.ports.inbox import Inbox
+from bot.storage.ports.pictures import PictureStore
 from handlers.inbox.picture_sightings import PictureSightings
 from handlers.inbox.share import MAX_NAME
 from handlers.parsing.payloads import FileState, Mention, SharedFile, decode_share
-from handlers.slack.files import PictureReader, SharedFileReader
+from handlers.slack.files import HoldMemory, PictureReader, SharedFileReader
 from handlers.slack.messages import MessagePicture, MessagePictures
 
 T = TypeVar("T")
@@ -42,11 +44,16 @@ class PictureFinder:
         reader: PictureReader,
         inbox: Inbox,
         sightings: PictureSightings,
+        *,
+        stored: PictureStore,
+        hold_memory: HoldMemory = nullcontext,
     ) -> None:
         self._lookup = lookup
         self._files = files
         self._reader = reader
         self._inbox = inbox
+        self._stored = stored
+        self._hold_memory = hold_memory
         self._sightings = sightings
         self._messages = MessagePictures()
 
@@ -58,6 +65,15 @@ class PictureFinder:
     async def picture_and_jpeg(self, state: SearchState, client: AsyncWebClient) -> tuple[Picture, bytes]:
         """Return the picture, and the JPEG to store. Raises FetchRefused, PictureRefused."""
         return await self._read(state, client, self._reader.picture_and_jpeg)
+
+    async def stored(self, digest: str) -> Picture:
+        """Return a stored picture. Raises FetchRefused if it is gone."""
+        async with self._hold_memory():
+            try:
+                jpeg = await self._stored.get(digest)
+            except KeyError:
+                raise FetchRefused(IMAGE_GONE) from None
+            return await self._reader.picture(jpeg)
 
     async def file_name(self, state: SearchState, client: AsyncWebClient) -> str:
         """Return the name of a search's file, or an empty string if it has none. Raises FetchRefused."""

@@ -14,6 +14,7 @@ from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
 from bot.blocks.messages.fallback import slack_files
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import AskedPicture, PresentationOptions
+from bot.blocks.messages.search_results import search_reply
 from bot.blocks.messages.several_pictures import MATCHES_PER_PICTURE, pictures_reply
 from bot.blocks.reply import Reply
 from bot.blocks.wording.results import NOTHING_TO_SHARE
@@ -126,6 +127,14 @@ class AnswerPresenter:
             for one, state, picture in zip_longest(seen, _with_same_text(seen, states), asked)
         ]
         return pictures_reply(seen, shown, first=first)
+
+    async def matches(self, reader: AnswerReader, result: LookupResult) -> Reply:
+        """Return the reply for results that nobody can page through, add or share."""
+        [seen] = await self._visible_results(reader, [result])
+        assert seen.found is not None
+        records = [one.record for one in seen.found.matches if one.record is not None]
+        pictures = await self.pictures(reader, records[:MAX_PICTURES])
+        return search_reply(seen.found, PresentationOptions(pictures=pictures, private=True, can_add=False))
 
     async def has_anything(self, reader: AnswerReader, results: Sequence[LookupResult]) -> list[bool]:
         """Return for each picture whether the readers may see, or know of, any match of it."""

@@ -91,7 +91,7 @@ class SlackPage:
         size = self.page.viewport_size
         return size["width"] if size else 0
 
-    async def awaited(self, answered: str, act: Awaitable[None]) -> Locator:
+    async def awaited(self, answered: str, act: Awaitable[object]) -> Locator:
         messages = self.messages.filter(has_text=answered)
         before = await messages.count()
         await act

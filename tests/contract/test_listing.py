@@ -63,7 +63,7 @@ async def test_rows_have_times_in_utc(visual: VisualSearch, parts: DatabaseKey) 
     assert row.updated_at == row.created_at
 
 
-@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("order", [Order.NEWEST_FIRST, Order.OLDEST_FIRST])
 async def test_pages_have_every_image_once(visual: VisualSearch, parts: DatabaseKey, order: Order) -> None:
     ids = await fill(visual, parts, 23)
     expected = ids if order is Order.OLDEST_FIRST else ids[::-1]

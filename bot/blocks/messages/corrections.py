@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bot.blocks.button_state import MergeState
+from bot.blocks.button_state import ImageState, MergeState
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.reply import Reply, button, buttons, mrkdwn_reply
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import images as wording
+from bot.domain.catalogue import ImageRecord
 
 
 def merge_question(state: MergeState, images: int, others: int) -> Reply:
@@ -17,6 +18,17 @@ def merge_question(state: MergeState, images: int, others: int) -> Reply:
         button(labels.MERGE, ActionId.MERGE_ENTITIES, value, style="primary"),
         button(labels.KEEP, ActionId.DISMISS, value),
     ]
+    return mrkdwn_reply(text, buttons(choices, BlockId.BUTTONS))
+
+
+def delete_image_question(record: ImageRecord) -> Reply:
+    """Return the question before one image is deleted."""
+    value = ImageState(database=record.database.name, image=record.data_id).encode() or ""
+    choices = [
+        button(labels.DELETE, ActionId.DELETE_IMAGE, value, style="danger"),
+        button(labels.KEEP, ActionId.DISMISS, value),
+    ]
+    text = wording.delete_image_question(record.database.name, record.entity)
     return mrkdwn_reply(text, buttons(choices, BlockId.BUTTONS))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from bot.blocks.button_state import EntityState, ImageState, ListState
+from bot.blocks.button_state import EntityState, ImageState, ListState, encode_image_option
 from bot.blocks.ids import ActionId, BlockId
-from bot.blocks.limits import Block, fits, sendable
-from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance, with_picture
+from bot.blocks.limits import OPTION_VALUE, Block, fits, sendable
+from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance
 from bot.blocks.mrkdwn import capitalised
-from bot.blocks.reply import Reply, button, buttons, context_block, section, verbatim
+from bot.blocks.reply import Reply, button, buttons, context_block, option, overflow, section, select, verbatim
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import images as wording
 from bot.blocks.wording.results import nothing_visible, photo_alt
@@ -18,13 +19,27 @@ from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.identifiers import DataId
 from bot.domain.pages import Order
 
-IMAGES_PER_PAGE = 8
+IMAGES_PER_PAGE = 5
 PHOTOS_PER_PAGE = 5
 """Each is as large as Slack shows pictures."""
 
 _DETAIL_LEVELS = ((300, True, True), (120, True, True), (60, True, True), (60, True, False), (60, False, False))
-"""Characters of each note, and whether pictures and buttons are shown. Every image of a page is shown, since the next
+"""Characters of each note, and whether pictures and actions are shown. Every image of a page is shown, since the next
 page starts after the last."""
+
+SIMILAR, PHOTOS, MOVE, DELETE = "similar", "photos", "move", "delete"
+"""The actions of an image's menu. Messages live for ever, so none ever changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChoices:
+    """What the reader of a listing may do with an image: whether to change it, and how many photos its id has."""
+
+    may_change: bool = True
+    photos: int = 1
+
+
+_ANY_CHOICE = ImageChoices()
 
 
 def listing_reply(
@@ -37,7 +52,8 @@ def listing_reply(
     hidden: int,
     more: bool,
     hides_images: bool = False,
-    editable: Collection[DataId] | None = None,
+    choices: Mapping[DataId, ImageChoices] = MappingProxyType({}),
+    ids: int = 0,
 ) -> Reply:
     """Return a page.
 
@@ -50,16 +66,17 @@ def listing_reply(
         hidden: number of images of this page that the reader may know of but not see.
         more: whether there is another page.
         hides_images: whether the database has images that the reader may not know of.
-        editable: the images that the reader may change; None for all.
+        choices: what the reader may do with each image.
+        ids: number of ids on all pages, or 0 if the reader may not know it.
 
     """
     # An empty listing must neither confirm nor deny that there are hidden images with such an id.
     is_unsure = hides_images and not total
-    text = nothing_visible(f"`{info.key.name}`") if is_unsure else _title(info, state, total)
-    first = section(text, BlockId.SUMMARY)
+    text = nothing_visible(f"`{info.key.name}`") if is_unsure else _title(info, state, total, ids)
+    first = [section(text, BlockId.SUMMARY), *_order_row(state, total)]
     last = [*_hidden(hidden), *_page_buttons(state, more=more)]
     blocks: tuple[Block, ...] = ()
-    for note_shown, with_pictures, with_buttons in _DETAIL_LEVELS:
+    for note_shown, with_pictures, with_actions in _DETAIL_LEVELS:
         images = [
             block
             for record in records[:IMAGES_PER_PAGE]
@@ -67,10 +84,10 @@ def listing_reply(
                 record,
                 pictures if with_pictures else {},
                 note_shown,
-                editable=with_buttons and (editable is None or record.data_id in editable),
+                choices.get(record.data_id, _ANY_CHOICE) if with_actions else None,
             )
         ]
-        blocks = (first, *images, *last)
+        blocks = (*first, *images, *last)
         if fits(blocks):
             break
     return Reply(text.replace("*", ""), blocks)
@@ -103,25 +120,72 @@ def photos_reply(
     return Reply(text.replace("*", ""), (*blocks, *([buttons(elements, BlockId.BUTTONS)] if elements else [])))
 
 
-def _title(info: DatabaseInfo, state: ListState, total: int) -> str:
-    order = wording.OLDEST_FIRST if state.order == Order.OLDEST_FIRST else wording.NEWEST_FIRST
+def _title(info: DatabaseInfo, state: ListState, total: int, ids: int) -> str:
+    order = _ORDERS.get(state.order, wording.NEWEST_FIRST)
     page, pages = state.offset // IMAGES_PER_PAGE + 1, -(-total // IMAGES_PER_PAGE)
-    return wording.listing_title(info.key.name, state.prefix, total, order, (page, pages))
+    return wording.listing_title(info.key.name, state.prefix, total, order, (page, pages), ids=ids)
+
+
+_ORDERS: Mapping[str, str] = {Order.OLDEST_FIRST: wording.OLDEST_FIRST, Order.BY_ID: wording.BY_ID}
+_SORTS = {
+    Order.NEWEST_FIRST: labels.SORT_NEWEST,
+    Order.OLDEST_FIRST: labels.SORT_OLDEST,
+    Order.BY_ID: labels.SORT_BY_ID,
+}
+
+
+def _order_row(state: ListState, total: int) -> list[Block]:
+    """Return the row that sorts the listing and jumps in it, if it is worth it."""
+    if total <= IMAGES_PER_PAGE and not state.prefix:
+        return []
+    first_page = replace(state, offset=0)
+    sorts = [
+        option(label, value)
+        for order, label in _SORTS.items()
+        if (value := replace(first_page, order=str(order)).encode(OPTION_VALUE)) is not None
+    ]
+    elements = [select(labels.SORT, ActionId.LIST_SORT, sorts)] if len(sorts) == len(_SORTS) else []
+    for label, action, wanted in (
+        (labels.JUMP, ActionId.LIST_JUMP, first_page),
+        (labels.SHOW_ALL, f"{ActionId.LIST_PAGE}:all", replace(first_page, prefix="")),
+    ):
+        value = wanted.encode()
+        if value is not None and (action == ActionId.LIST_JUMP or state.prefix):
+            elements.append(button(label, action, value))
+    return [buttons(elements)] if elements else []
 
 
 def _image(
-    record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_shown: int, *, editable: bool
+    record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_shown: int, choices: ImageChoices | None
 ) -> list[Block]:
+    """Return an image: its picture as large as Slack shows one, its id, origin and note, and what to do with it."""
+    picture = image_of(pictures.get(record.data_id, NO_PICTURE), str(record.entity))
     title = wording.entity_title(record.entity, automatic=record.named_automatically)
+    if choices is not None and choices.photos > 1:
+        title += f"  ·  {wording.photos_of_entity(choices.photos)}"
     text = section(f"{title}\n{capitalised(provenance(record))}")
-    shown = with_picture(text, pictures.get(record.data_id, NO_PICTURE), str(record.entity))
     note = sendable(record.note)
-    return [shown, *([verbatim(note, note_shown)] if note else []), *(_edit_button(record) if editable else [])]
+    actions = [] if choices is None else _image_actions(record, choices)
+    return [*([picture] if picture else []), text, *([verbatim(note, note_shown)] if note else []), *actions]
 
 
-def _edit_button(record: ImageRecord) -> list[Block]:
-    value = ImageState(database=record.database.name, image=record.data_id).encode()
-    return [buttons([button(labels.EDIT, ActionId.EDIT_IMAGE, value)])] if value else []
+def _image_actions(record: ImageRecord, choices: ImageChoices) -> list[Block]:
+    """Return the row of an image: a button, and a menu with the other actions that the reader may take."""
+    image = ImageState(database=record.database.name, image=record.data_id)
+    wanted = [
+        (labels.FIND_SIMILAR, SIMILAR),
+        *([(labels.all_photos(choices.photos), PHOTOS)] if choices.photos > 1 else []),
+        *([(labels.MOVE, MOVE), (labels.DELETE_THIS, DELETE)] if choices.may_change else []),
+    ]
+    options = [option(label, value) for label, name in wanted if (value := encode_image_option(name, image))]
+    edit = image.encode()
+    elements = [button(labels.EDIT, ActionId.EDIT_IMAGE, edit)] if choices.may_change and edit else []
+    if len(options) == 1:
+        # A menu has at least two options.
+        elements.append(button(labels.FIND_SIMILAR, f"{ActionId.IMAGE_MENU}:similar", options[0]["value"]))
+    elif options:
+        elements.append(overflow(ActionId.IMAGE_MENU, options))
+    return [buttons(elements)] if elements else []
 
 
 def _hidden(hidden: int) -> list[Block]:

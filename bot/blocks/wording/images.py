@@ -100,7 +100,9 @@ def deleted(database: str, entity: str, images: int) -> str:
     return f"Deleted {count_images(images)} of {entity_code(entity)} from {code(database)}."
 
 
-def listing_title(database: DatabaseName, prefix: str, total: int, order: str, page: tuple[int, int]) -> str:
+def listing_title(
+    database: DatabaseName, prefix: str, total: int, order: str, page: tuple[int, int], *, ids: int = 0
+) -> str:
     """Return the first line of a listing.
 
     Args:
@@ -109,6 +111,7 @@ def listing_title(database: DatabaseName, prefix: str, total: int, order: str, p
         total: number of images on all pages.
         order: ``oldest first`` or ``newest first``.
         page: this page and the number of pages.
+        ids: number of ids of these images, or 0 if the reader may not know it.
 
     """
     if not total and not prefix:
@@ -118,7 +121,8 @@ def listing_title(database: DatabaseName, prefix: str, total: int, order: str, p
     which = f" with an id that starts with {entity_code(prefix)}" if prefix else ""
     number, pages = page
     where = f", page {number:,} of {pages:,}" if pages > 1 else ""
-    return f"*{count_images(total)}* in `{database}`{which}, {order}{where}"
+    of_ids = f" of {count(ids, 'id')}" if ids and ids != total else ""
+    return f"*{count_images(total)}*{of_ids} in `{database}`{which}, {order}{where}"
 
 
 def photos_title(database: str, entity: str, start: int, shown: int, total: int) -> str:
@@ -131,6 +135,27 @@ def photos_title(database: str, entity: str, start: int, shown: int, total: int)
 
 OLDEST_FIRST = "oldest first"
 NEWEST_FIRST = "newest first"
+BY_ID = "by id"
+
+
+def photos_of_entity(number: int) -> str:
+    """Return how many images of an id there are."""
+    return f"one of {count(number, 'photo')}"
+
+
+def similar_to(database: str, entity: str) -> str:
+    """Return what the matches below are similar to."""
+    return f"Similar to {entity_code(entity)} in {code(database)}:"
+
+
+def nothing_similar(database: str, entity: str) -> str:
+    """Return that nothing is similar to an image."""
+    return f"Nothing in {code(database)} is similar to {entity_code(entity)}."
+
+
+def delete_image_question(database: str, entity: str) -> str:
+    """Return the question before one image is deleted."""
+    return f"Delete this image of {entity_code(entity)} from {code(database)}? This can't be undone."
 
 
 def private_on_page(number: int) -> str:

@@ -146,7 +146,7 @@ def list_images(
     database: InDatabase = None,
     prefix: Annotated[str, typer.Option(metavar="PREFIX", help="Show only ids that begin with this.")] = "",
     order: Annotated[
-        Order, typer.Option(metavar="desc|asc", help="Order by time: desc is newest first, asc is oldest first.")
+        Order, typer.Option(metavar="desc|asc|id", help="desc: newest first; asc: oldest first; id: by id.")
     ] = Order.NEWEST_FIRST,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Maximum number of images to show.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="Show all images.")] = False,

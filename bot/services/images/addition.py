@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.adapters.port import PreparingAdds, VisualSearch
 from bot.domain.catalogue import ImageRecord, Origin, SlackOrigin
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import AlreadyAdded, BackendDown, BotError, PictureBeingRemoved, UnknownDatabase, UserError
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pictures import Picture
@@ -161,13 +162,14 @@ class AddService:
         spelled = await self._spellings(key, list(new.values()))
         if len(new) > 1 and isinstance(self._visual, PreparingAdds):
             await self._visual.prepare_adds(key, [image.picture for image in new.values()])
+        written = await self._written_otherwise(key, [image.entity for image in new.values()], spelled)
         async with self._storage.unit():
             # Store the pictures before the transaction begins, which would wait for disk or bucket. If the unit is
             # rolled back they are removed again, and after a crash the sweep finds them.
             await self._storage.pictures.put_all({digest: image.jpeg for digest, image in new.items()})
             records = {
                 id(image): await self._add_image(
-                    key, replace(image, entity=spelled[image.entity.key], written=image.entity)
+                    key, replace(image, entity=spelled[image.entity.key], written=written.get(image.entity))
                 )
                 for image in images
                 if new.get(image.picture.digest) is image
@@ -191,6 +193,19 @@ class AddService:
             if image.named_automatically and image.entity.key not in known:
                 known |= await self._earlier_id(key, image)
         return written | known
+
+    async def _written_otherwise(
+        self, key: DatabaseKey, typed: Sequence[EntityId], spelled: Mapping[str, EntityId]
+    ) -> dict[EntityId, EntityId]:
+        """Return the ids that their origins keep as typed: the database's spelling is only in closed conversations."""
+        kept: dict[EntityId, EntityId] = {}
+        for entity in typed:
+            spelling = spelled[entity.key]
+            if spelling != entity and spelling.is_same(entity):
+                images = await self._storage.catalogue.of_entity(key, spelling)
+                if not any(_is_open(origin, spelling) for image in images for origin in image.origins):
+                    kept[entity] = entity
+        return kept
 
     async def _earlier_id(self, key: DatabaseKey, image: NewImage) -> dict[str, EntityId]:
         """Return the id that an earlier version made from the same file name, if the database has such an image."""
@@ -234,3 +249,9 @@ class AddService:
             origins=image.origins_at(self._clock()),
             named_automatically=image.named_automatically,
         )
+
+
+def _is_open(origin: Origin, spelling: EntityId) -> bool:
+    """Return whether an id was written so where everybody in the workspace can read it."""
+    wrote = origin.entity is None or origin.entity == spelling
+    return wrote and (origin.slack is None or origin.slack.kind is ChannelKind.PUBLIC)

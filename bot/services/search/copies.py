@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bot.domain.channels import GUARD_MINIMUM
-from bot.domain.errors import BackendError, ModelMismatch
+from bot.domain.errors import BackendError, ModelMismatch, PictureRefused
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.pictures import Picture
 from bot.services.search.grouping import RankedMatch
@@ -29,8 +29,8 @@ class CopyFinder:
             found = await self._search.search(
                 key, picture, limit=DEFAULT_LIMIT, minimum=GUARD_MINIMUM, readers=readers, by_entity=False
             )
-        except (BackendError, ModelMismatch) as error:
-            # A warning is not worth a refusal. If the back end is down, the add says so.
+        except (BackendError, ModelMismatch, PictureRefused) as error:
+            # A warning is not worth a refusal. If the back end is down or refuses the picture, the add says so.
             log.warning("can't look for copies of a new picture: %s", error)
             return None
         return next((ranked for ranked in found.matches if ranked.match.verdict.is_copy), None)

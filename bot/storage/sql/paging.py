@@ -31,7 +31,8 @@ class ListedDatabase(NamedTuple):
 class _Position(NamedTuple):
     """The last row of a page."""
 
-    at: datetime
+    at: datetime | str
+    """When it was added, or the key of its id if the listing is in the order of ids."""
     row_id: int
 
 
@@ -58,23 +59,25 @@ def read_page(
     total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
 
     newest_first = request.order is Order.NEWEST_FIRST
-    position_of_row = tuple_(columns.created_at, columns.id)
+    sorted_by = columns.entity_key if request.order is Order.BY_ID else columns.created_at
+    position_of_row = tuple_(sorted_by, columns.id)
     query = select(table).where(*wanted).limit(request.limit + 1)
     if newest_first:
-        query = query.order_by(columns.created_at.desc(), columns.id.desc())
+        query = query.order_by(sorted_by.desc(), columns.id.desc())
     else:
-        query = query.order_by(columns.created_at, columns.id)
+        query = query.order_by(sorted_by, columns.id)
     if request.token is None:
         query = query.offset(request.offset)
     else:
         position = _decode(request.token, owner.key, request)
-        last = tuple_(literal(position.at, columns.created_at.type), literal(position.row_id, columns.id.type))
+        last = tuple_(literal(position.at, sorted_by.type), literal(position.row_id, columns.id.type))
         query = query.where(position_of_row < last if newest_first else position_of_row > last)
 
     rows = connection.execute(query).all()
     listed = rows[: request.limit]
     has_more = len(rows) > request.limit
-    token = _encode(_Position(listed[-1].created_at, listed[-1].id), owner.key, request) if has_more else None
+    last_at = getattr(listed[-1], sorted_by.name) if has_more else ""
+    token = _encode(_Position(last_at, listed[-1].id), owner.key, request) if has_more else None
     return Page(tuple(value_of(row) for row in listed), total, token)
 
 
@@ -102,15 +105,20 @@ def _listing_digest(key: DatabaseKey, request: PageRequest) -> str:
 
 
 def _encode(position: _Position, key: DatabaseKey, request: PageRequest) -> str:
-    content = [_listing_digest(key, request), position.at.isoformat(), position.row_id]
+    at = position.at.isoformat() if isinstance(position.at, datetime) else position.at
+    content = [_listing_digest(key, request), at, position.row_id]
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
 
 def _decode(token: str, key: DatabaseKey, request: PageRequest) -> _Position:
     try:
         listing, at, row_id = json.loads(base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True))
-        position = _Position(datetime.fromisoformat(at), row_id)
-        valid = listing == _listing_digest(key, request) and type(row_id) is int and position.at.tzinfo is not None
+        valid = listing == _listing_digest(key, request) and type(row_id) is int and type(at) is str
+        if request.order is Order.BY_ID:
+            position = _Position(at, row_id)
+        else:
+            added_at = datetime.fromisoformat(at)
+            position, valid = _Position(added_at, row_id), valid and added_at.tzinfo is not None
     except (ValueError, TypeError, binascii.Error, RecursionError):
         valid = False
     if not valid:

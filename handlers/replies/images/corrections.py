@@ -90,6 +90,10 @@ class CorrectionComposer:
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
         return image_deleted_reply(key.name, images.entity)
 
+    async def changeable_image(self, requester: Requester, key: DatabaseKey, data_id: DataId) -> ImageRecord:
+        """Return an image that the person may change, as they see it. Raises UserError."""
+        return (await self._image(requester, key, data_id)).shown[0]
+
     async def edited_image(self, requester: Requester, key: DatabaseKey, data_id: DataId) -> EditedImage:
         """Return an image for the form that edits it. Raises UserError."""
         images = await self._image(requester, key, data_id)

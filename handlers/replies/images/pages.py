@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.blocks.button_state import EntityState, ListState
-from bot.blocks.messages.listing import IMAGES_PER_PAGE, PHOTOS_PER_PAGE, listing_reply, photos_reply
+from bot.blocks.messages.listing import IMAGES_PER_PAGE, PHOTOS_PER_PAGE, ImageChoices, listing_reply, photos_reply
 from bot.blocks.reply import Reply
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.identifiers import DatabaseName, DataId, EntityId
@@ -14,6 +14,9 @@ from bot.domain.pages import Order, PageRequest
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
+
+MAX_COUNTED = 50
+"""Images of an id whose visibility is checked to count them. Larger ids have no count."""
 
 
 class PageComposer:
@@ -55,8 +58,15 @@ class PageComposer:
             hidden=len(page.items) - len(shown) if info.hints_at_hidden else 0,
             more=page.token is not None,
             hides_images=known.images < info.images,
-            editable=await self._editable(requester, info, page.items),
+            choices=await self._choices(requester, info, shown, page.items),
+            ids=await self._known_ids(info, known, state),
         )
+
+    async def _known_ids(self, info: DatabaseInfo, known: DatabaseInfo, state: ListState) -> int:
+        """Return how many ids a whole listing has, or 0 if that would tell of ids that the person can't see."""
+        if state.prefix or info.hints_at_hidden or known.images < info.images:
+            return 0
+        return await self._dependencies.catalogue.count_entities(info.key)
 
     async def photos(self, requester: Requester, state: EntityState) -> Reply:
         """Return the pictures of an entity that the person sees under its id. Raises UserError."""
@@ -69,14 +79,26 @@ class PageComposer:
         pictures = await self._dependencies.presenter.pictures(requester.as_reader, page)
         return photos_reply(state, page, total=len(seen), pictures=pictures)
 
-    async def _editable(
-        self, requester: Requester, info: DatabaseInfo, records: Sequence[ImageRecord]
-    ) -> frozenset[DataId]:
-        """Return which of the images the person may change or delete."""
+    async def _choices(
+        self, requester: Requester, info: DatabaseInfo, shown: Sequence[ImageRecord], whole: Sequence[ImageRecord]
+    ) -> Mapping[DataId, ImageChoices]:
+        """Return what the person may do with each image that they see. ``whole`` has all origins of the images."""
         may_change, members = self._dependencies.permissions.may_delete_images, self._answers.directory(requester)
-        return frozenset(
-            [record.data_id for record in records if await may_change(info, [record], requester.user, members)]
-        )
+        records = {record.data_id: record for record in whole}
+        return {
+            record.data_id: ImageChoices(
+                await may_change(info, [records[record.data_id]], requester.user, members),
+                await self._photos_of(requester, record),
+            )
+            for record in shown
+        }
+
+    async def _photos_of(self, requester: Requester, record: ImageRecord) -> int:
+        """Return how many images the person sees under an image's id; 1 if they are too many to check."""
+        found = await self._dependencies.catalogue.ids_of_entity(record.database, record.entity, MAX_COUNTED + 1)
+        if not 1 < len(found) <= MAX_COUNTED:
+            return 1
+        return len(await self._answers.seen_as(requester, record.database, record.entity))
 
 
 def _channels_of(records: Sequence[ImageRecord], *, but: Sequence[ImageRecord]) -> frozenset[str]:

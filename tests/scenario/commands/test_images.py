@@ -13,6 +13,7 @@ from tests.scenario.support.requests import (
     UNRELATED,
     VALVE,
     action_ids,
+    control_ids,
     idle,
     images_of,
     key_of,
@@ -132,20 +133,21 @@ async def test_invalid_add_changes_nothing(
 
 
 async def test_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
-    await fill_with(await start(VSEARCH_ADMINS=SOMEONE), "parts", 18)
+    await fill_with(await start(VSEARCH_ADMINS=SOMEONE), "parts", 12)
     first = await run_command(slack, "list in:parts order:asc")
-    assert "18 images in `parts`, oldest first, page 1 of 3" in first.text
+    assert "12 images in `parts`, oldest first, page 1 of 3" in first.text
     assert "`part_00`" in first.everything
-    assert "`part_08`" not in first.everything
-    assert action_ids(first) == ["edit_image"] * 8 + ["list_page:next"]
+    assert "`part_05`" not in first.everything
+    order = ["list_sort", "list_jump"]
+    assert control_ids(first) == [*order, *["edit_image", "image_menu"] * 5, "list_page:next"]
     await slack.press(first, "list_page:next")
     second = await slack.wait_for_edit(first)
-    assert "`part_08`" in second.everything
+    assert "`part_05`" in second.everything
     assert "page 2 of 3" in second.text
     await slack.press(second, "list_page:next")
     third = await slack.wait_for_edit(second)
-    assert action_ids(third) == ["edit_image"] * 2 + ["list_page:previous"]
-    assert "`part_17`" in third.everything
+    assert control_ids(third) == [*order, *["edit_image", "image_menu"] * 2, "list_page:previous"]
+    assert "`part_11`" in third.everything
     await slack.press(third, "list_page:previous")
     assert "page 2 of 3" in (await slack.wait_for_edit(third)).text
     # It stays one message, visible to its reader only.
@@ -159,7 +161,7 @@ async def test_listing_shows_pictures_and_accepts_a_prefix(slack: FakeSlack, sta
     assert "2 images in `parts` with an id that starts with `valve`, newest first" in answer.text
     assert "About valve_1" in answer.everything
     assert "gasket" not in answer.everything
-    pictures = [block["accessory"] for block in answer.blocks if "accessory" in block]
+    pictures = [block for block in answer.blocks if block["type"] == "image"]
     assert [picture["alt_text"] for picture in pictures] == ["valve_2", "valve_1"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.blocks.messages.fallback import slack_files
 from bot.domain.channels import ChannelMode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.values import ConversationKind
@@ -185,7 +186,7 @@ async def test_private_images_show_their_pictures_in_private(slack: FakeSlack, s
     [_, secret] = await images_in(app)
     assert secret.origin is not None
     alone = await last(slack, INSIDER)
-    shown = [block["accessory"]["slack_file"]["id"] for block in alone.blocks if "accessory" in block]
+    shown = slack_files(alone.blocks)
     # The bot shows Slack's own file only where it was shared.
     assert secret.origin.file_id not in shown
     assert len(shown) == 2

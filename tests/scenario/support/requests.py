@@ -62,7 +62,8 @@ def _buttons(message: Message) -> list[str]:
 
 def _options(message: Message) -> list[tuple[str, str]]:
     """Return the action and the value of each option of the message's menus."""
-    options = [option["value"] for element in _elements(message) for option in element.get("options", ())]
+    menus = [element for element in _elements(message) if element["action_id"] == ActionId.MENU]
+    options = [option["value"] for menu in menus for option in menu["options"]]
     return [(MENU_ACTIONS[value.partition("|")[0]], value) for value in options]
 
 
@@ -111,6 +112,11 @@ async def names_of(app: SlackApp) -> list[str]:
     assert app.identity is not None
     databases = await app.services.databases.all(WorkspaceId(app.identity.workspace))
     return [str(info.key.name) for info in databases]
+
+
+def control_ids(message: Message) -> list[str]:
+    """Return the action ids of a message's buttons and menus in their order, without what the menus offer."""
+    return [element["action_id"] for element in _elements(message)]
 
 
 def action_ids(message: Message) -> list[str]:

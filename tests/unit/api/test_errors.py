@@ -181,6 +181,7 @@ async def test_invalid_limits_are_refused(server: ApiServer, limit: str) -> None
         {"Offset": "x"},
         {"Offset": "2000"},
         {"Order": "newest"},
+        {"Order": "id"},
         {"EntityIdPrefix": "A"},
         {"EntityIdPrefix": "x" * 65},
         {"Token": "made-up"},

@@ -3,10 +3,18 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.blocks.button_state import EntityState, ImageState, ListState
+from bot.blocks.button_state import EntityState, ImageState, ListState, decode_image_option
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply, photos_reply
+from bot.blocks.messages.listing import (
+    DELETE,
+    IMAGES_PER_PAGE,
+    MOVE,
+    SIMILAR,
+    ImageChoices,
+    listing_reply,
+    photos_reply,
+)
 from bot.blocks.reply import Reply
 from bot.domain.catalogue import ImageRecord
 from bot.domain.identifiers import DataId
@@ -28,9 +36,50 @@ def test_image_is_listed_with_its_picture_and_origin() -> None:
     assert reply.text == "1 image in `parts`, newest first"
     for part in ("`valve_0042`", "Ball valve", "<@U0ADDER>", "|original message>", '"slack_file": {"id": "F0123"}'):
         assert part in shown(reply)
-    [(label, edit)] = pressable(reply.blocks).items()
-    assert (label, edit["action_id"]) == ("Edit", ActionId.EDIT_IMAGE)
-    assert ImageState.decode(edit["value"]) == ImageState("parts", "1")
+    [edit, *menu] = pressable(reply.blocks).items()
+    assert (edit[0], edit[1]["action_id"]) == ("Edit", ActionId.EDIT_IMAGE)
+    assert ImageState.decode(edit[1]["value"]) == ImageState("parts", "1")
+    assert [(label, decode_image_option(option["value"])) for label, option in menu] == [
+        ("Find similar", (SIMILAR, ImageState("parts", "1"))),
+        ("Move to another id", (MOVE, ImageState("parts", "1"))),
+        ("Delete this image …", (DELETE, ImageState("parts", "1"))),
+    ]
+    # As large as Slack shows pictures, not a thumbnail beside the text.
+    assert [block["type"] for block in reply.blocks] == ["section", "image", "section", "context", "actions"]
+
+
+def test_reader_sees_only_what_they_may_do() -> None:
+    choices = {DataId("1"): ImageChoices(may_change=False, photos=3)}
+    reply = listing_reply(info(), [record()], total=1, state=STATE, pictures={}, hidden=0, more=False, choices=choices)
+    check(reply)
+    assert list(pressable(reply.blocks)) == ["Find similar", "All 3 photos"]
+    assert "one of 3 photos" in shown(reply)
+    alone = {DataId("1"): ImageChoices(may_change=False)}
+    reply = listing_reply(info(), [record()], total=1, state=STATE, pictures={}, hidden=0, more=False, choices=alone)
+    check(reply)
+    assert pressable(reply.blocks)["Find similar"]["action_id"] == f"{ActionId.IMAGE_MENU}:similar"
+
+
+def test_listing_is_sorted_and_jumped_in() -> None:
+    state = ListState(database="parts", prefix="valve", order="id", offset=5)
+    reply = listing(record(), state=state)
+    check(reply)
+    assert "by id" in reply.text
+    row = pressable(reply.blocks)
+    sorts = {label: ListState.decode(row[label]["value"]) for label in ("Newest first", "Oldest first", "By id")}
+    assert {label: (sort.order, sort.offset, sort.prefix) for label, sort in sorts.items()} == {
+        "Newest first": ("desc", 0, "valve"),
+        "Oldest first": ("asc", 0, "valve"),
+        "By id": ("id", 0, "valve"),
+    }
+    assert ListState.decode(row["Show all"]["value"]) == ListState("parts", "", "id")
+    assert row["Jump to an id"]["action_id"] == ActionId.LIST_JUMP
+    assert not {"Show all", "By id"} & set(pressable(listing(record(), total=1).blocks))
+
+
+def test_title_counts_ids_too() -> None:
+    reply = listing_reply(info(), [record()], total=3, state=STATE, pictures={}, hidden=0, more=False, ids=2)
+    assert reply.text == "3 images of 2 ids in `parts`, newest first"
 
 
 def test_id_from_a_file_name_is_marked() -> None:
@@ -48,7 +97,7 @@ def test_pages_have_next_and_previous_buttons() -> None:
     state = ListState(database="parts", prefix="valve", order="asc", offset=IMAGES_PER_PAGE)
     reply = listing(record(), state=state, more=True)
     check(reply)
-    assert reply.text == "20 images in `parts` with an id that starts with `valve`, oldest first, page 2 of 3"
+    assert reply.text == "20 images in `parts` with an id that starts with `valve`, oldest first, page 2 of 4"
     buttons = pressable(reply.blocks)
     assert buttons["Show previous"]["action_id"] == f"{ActionId.LIST_PAGE}:previous"
     assert buttons["Show more"]["action_id"] == f"{ActionId.LIST_PAGE}:next"
@@ -103,10 +152,11 @@ def test_only_images_that_the_person_may_change_can_be_edited() -> None:
         pictures={},
         hidden=0,
         more=False,
-        editable=[DataId("2")],
+        choices={DataId("1"): ImageChoices(may_change=False), DataId("2"): ImageChoices()},
     )
     check(reply)
-    [edit] = pressable(reply.blocks).values()
+    rows = [element for block in reply.blocks if block["type"] == "actions" for element in block["elements"]]
+    [edit] = [element for element in rows if element["action_id"] == ActionId.EDIT_IMAGE]
     assert ImageState.decode(edit["value"]) == ImageState("parts", "2")
 
 

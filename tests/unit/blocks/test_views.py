@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.blocks.app_home import HomeContent, home_view
-from bot.blocks.button_state import FormInput, FormState, NameState, SearchState, encode_searches
+from bot.blocks.button_state import FormInput, FormState, ListState, NameState, SearchState, encode_searches
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.modals import (
     add_form,
@@ -222,11 +222,12 @@ def test_home_shows_databases_and_channels_with_buttons() -> None:
     rows = [block["elements"] for block in view["blocks"] if block["type"] == "actions"]
     assert [[element["text"]["text"] for element in row] for row in rows] == [
         ["Search by image", "Create a database", "Watch a channel"],
-        ["Edit settings", "Delete"],
-        ["Edit settings", "Delete"],
+        ["Browse", "Edit settings", "Delete"],
+        ["Browse", "Edit settings", "Delete"],
         ["Edit", "Stop watching"],
         ["Edit"],
     ]
+    assert ListState.decode(rows[2][0]["value"]) == ListState(database="logos")
     assert NameState.decode(rows[2][1]["value"]) == NameState(database="logos")
     assert NameState.decode(rows[3][1]["value"]) == NameState(channel="C0HERE")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -319,3 +321,20 @@ def test_export_keeps_ids_and_how_they_were_named(stocked: Vsearch, tmp_path: Pa
     named = {image["entity"]: image["named_automatically"] for image in document["images"]}
     assert named == {"VLV-0042/A: ../“x”": False, "Valve 42": True, "hose": True}
     assert "Valve 42  (named automatically)" in stocked("images", "--in", "copy").out
+
+
+def test_import_says_how_many_images_wait_for_their_points(vsearch: Vsearch, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "gasket.png").write_bytes(encoded(photo(320, 200, seed=77), "PNG"))
+    first = vsearch("import", pictures, "--in", "parts", "--create")
+    assert "points" not in first.err
+    with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO embedded_pending_points SELECT vector_id, features FROM embedded_point_features"
+        )
+        waiting = connection.execute("DELETE FROM embedded_point_features").rowcount
+    said = " ".join(vsearch("import", tmp_path / "more", "--in", "parts").err.split())
+    assert f"{waiting} images can be searched now, a little slower until their points are computed." in said
+    assert vsearch("reindex", "--all").code == ExitCode.OK
+    with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM embedded_pending_points").fetchone() == (0,)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast, get_args
 
+from bot.blocks.ids import ActionId
+from handlers.listeners import actions
 from handlers.listeners.commands import NEEDS_PICTURE, CommandListener
 from handlers.parsing import grammar
 
@@ -17,3 +19,8 @@ def test_every_command_has_an_answer() -> None:
 def test_only_commands_with_an_image_need_a_picture() -> None:
     with_image = {command for command in get_args(grammar.Command) if "source" in command.__dataclass_fields__}
     assert set(NEEDS_PICTURE) == with_image
+
+
+def test_buttons_that_add_pictures_need_them() -> None:
+    # Without this, a process of the role “web” would load the model.
+    assert {ActionId.ADD_AS, ActionId.ADD_ANYWAY} <= actions.NEEDS_PICTURE

@@ -58,6 +58,28 @@ async def test_record_round_trip(storage: SqlStorage) -> None:
     assert await catalogue.records(PARTS, both) == both
 
 
+async def test_pages_in_the_order_of_ids_are_complete(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    for number, entity in enumerate(("valve", "Pump 2", "valve", "Ähre", "pump 1")):
+        await catalogue.add(record(number, entity=entity))
+    request = PageRequest(limit=2, order=Order.BY_ID)
+    listed, tokens = [], []
+    while True:
+        page = await catalogue.page(PARTS, request)
+        listed += [(item.entity, item.data_id) for item in page.items]
+        if page.token is None:
+            break
+        tokens.append(page.token)
+        request = dataclasses.replace(request, token=page.token)
+    assert [entity for entity, _ in listed] == sorted((entity for entity, _ in listed), key=lambda one: one.key)
+    assert len(set(listed)) == 5
+    by_offset = await catalogue.page(PARTS, PageRequest(offset=2, limit=3, order=Order.BY_ID))
+    assert [(item.entity, item.data_id) for item in by_offset.items] == listed[2:]
+    for order in (Order.OLDEST_FIRST, Order.NEWEST_FIRST):
+        with pytest.raises(InvalidInput):
+            await catalogue.page(PARTS, PageRequest(limit=2, token=tokens[0], order=order))
+
+
 async def test_ids_are_counted_without_regard_to_case(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     for number, entity in enumerate(("valve", "valve", "Pump 1", "Pump 2")):
@@ -180,7 +202,7 @@ async def test_pages_are_complete_when_times_are_equal(storage: SqlStorage, orde
         if token is None:
             break
     expected = [record(number).data_id for number in range(10)]
-    assert seen == (expected if order is Order.OLDEST_FIRST else expected[::-1])
+    assert seen == (expected[::-1] if order is Order.NEWEST_FIRST else expected)
 
 
 async def test_pages_are_ordered_by_time_added(storage: SqlStorage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.errors import BackendDown, ModelMismatch
+from bot.domain.errors import BackendDown, ModelMismatch, PictureRefused
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.services.images.addition import AddService
 from bot.services.search.copies import CopyFinder
@@ -29,7 +29,7 @@ async def test_copy_is_found_and_another_picture_is_none(storage: SqlStorage) ->
     assert await finder.find(PARTS, random_picture(2)) is None
 
 
-@pytest.mark.parametrize("error", [BackendDown("away"), ModelMismatch("parts")])
+@pytest.mark.parametrize("error", [BackendDown("away"), ModelMismatch("parts"), PictureRefused("no")])
 async def test_search_that_fails_finds_no_copy(storage: SqlStorage, error: Exception) -> None:
     visual = FaultySearch()
     await visual.create_database(PARTS)
