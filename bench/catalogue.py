@@ -31,8 +31,8 @@ from bot.domain.matches import Matches, Verdict
 from bot.domain.pictures import Picture
 from bot.images.features import fingerprint
 from bot.images.features.homography import compare_views
-from bot.images.features.local_features import QueryView
 from bot.images.features.point_features import extract_point_features
+from bot.images.features.query_views import QueryView
 
 STUDIO_VARIABLE, PHOTOS_VARIABLE = "VSEARCH_BENCH_CATALOGUE", "VSEARCH_BENCH_PHOTOS"
 PACKAGES_VARIABLE = "VSEARCH_BENCH_PACKAGES"

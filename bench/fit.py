@@ -25,7 +25,8 @@ from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.adapters.embedded.verification.scoring import fit_calibration, lacking
 from bot.images.decode.normaliser import PictureLimits, normalise
 from bot.images.features import fingerprint, geometry
-from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features
+from bot.images.features.local_features import LocalFeatures, extract_local_features
+from bot.images.features.query_views import QueryView
 
 Matrix = npt.NDArray[np.float64]
 

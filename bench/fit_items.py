@@ -32,8 +32,8 @@ from bot.images.decode.normaliser import normalise
 from bot.images.decode.plan import PictureLimits
 from bot.images.features import fingerprint
 from bot.images.features.homography import measure_coverage
-from bot.images.features.local_features import QueryRegion
 from bot.images.features.point_features import extract_point_features
+from bot.images.features.query_views import QueryRegion
 
 Matrix = npt.NDArray[np.float64]
 

@@ -23,8 +23,9 @@ from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, QueryFeat
 from bot.adapters.embedded.verification.item_evidence import rank_by_items
 from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.images.features import fingerprint
-from bot.images.features.local_features import QueryRegion, extract_local_features
+from bot.images.features.local_features import extract_local_features
 from bot.images.features.point_features import extract_point_features
+from bot.images.features.query_views import QueryRegion
 
 Rng = np.random.Generator
 Painter = Callable[[Rng, int], Image.Image]

@@ -24,7 +24,8 @@ from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import PictureRegion, Verdict
 from bot.domain.pictures import Picture
 from bot.images.features import fingerprint
-from bot.images.features.local_features import Pixels, QueryRegion
+from bot.images.features.local_features import Pixels
+from bot.images.features.query_views import QueryRegion
 from bot.storage.sql_storage import SqlStorage
 
 SIZES = (1_000, 10_000, 50_000)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import SearchState
+from bot.blocks.button_state import AddState, SearchState
 from bot.blocks.limits import shorten
 from bot.domain.channels import Audience, ChannelBinding, ChannelKind
 from bot.domain.errors import EntityRefused, FetchFailed, RetryLater
@@ -84,15 +84,21 @@ class UnresolvedFile:
     problem: str
 
 
+def file_search(file: SharedFile | UnresolvedFile) -> SearchState:
+    """Return a search with a file, or with the URL of a picture that a message only links to."""
+    link = file.link if isinstance(file, SharedFile) else ""
+    return SearchState(file="" if link else file.id, url=link, name=shorten(file.name, MAX_NAME))
+
+
 def search_state(message: ImageShare, file: SharedFile | UnresolvedFile, database: str) -> SearchState:
     """Return a search with a picture of a message."""
-    link = file.link if isinstance(file, SharedFile) else ""
-    return SearchState(
-        file="" if link else file.id,
-        url=link,
-        name=shorten(file.name, MAX_NAME),
-        channel=message.channel,
-        message=message.ts,
-        thread=message.reply_to,
-        database=database,
+    return replace(
+        file_search(file), channel=message.channel, message=message.ts, thread=message.reply_to, database=database
     )
+
+
+def carried(state: AddState, pictures: Sequence[SharedFile]) -> list[AddState]:
+    """Return the state with these pictures. A button carries all files of a message, or one link."""
+    files = ",".join(file.id for file in pictures if not file.link)
+    links = [replace(state, url=file.link) for file in pictures if file.link]
+    return [*([replace(state, files=files)] if files else []), *links]

@@ -10,20 +10,21 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import AddState, SearchState
-from bot.blocks.messages.additions import KnownImage, known_images_reply, refused_id_reply
+from bot.blocks.messages.additions import KnownImage, known_images_reply, refused_id_reply, with_previews
 from bot.blocks.messages.notices import collected_problems_reply
 from bot.blocks.reply import Reply
 from bot.blocks.wording.images import kept_under_file_name
 from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.channels import GUARD_MINIMUM, Audience, ChannelMode
 from bot.domain.errors import AlreadyAdded, EntityRefused, UserError
-from bot.domain.identifiers import DatabaseKey, DataId
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
+from bot.domain.pictures import Picture
 from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.file_names import entity_of_file
 from bot.services.images.new_image import NewImage
 from bot.services.search.lookup import LookupResult
-from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts
+from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, carried, retry_first_attempts
 from handlers.parsing.payloads import ImageShare, SharedFile
 from handlers.replies import delivery
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
@@ -39,11 +40,22 @@ DONE, KNOWN, FAILED = "white_check_mark", "repeat", "warning"
 
 @dataclass(slots=True)
 class _Outcome:
-    """What became of the images of a share: files that were added, known images, and refused files with reasons."""
+    """What became of the images of a share: files that were added, known images, and refused files with reasons.
 
-    added: list[str] = field(default_factory=list)
+    ``by_preview`` are the names of added files that can't be read themselves.
+    """
+
+    added: list[SharedFile] = field(default_factory=list)
+    by_preview: list[str] = field(default_factory=list)
     known: list[tuple[str, ImageRecord | None]] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, file: SharedFile | UnresolvedFile, image: NewImage) -> None:
+        """Note that a file was added."""
+        assert isinstance(file, SharedFile)
+        self.added.append(file)
+        if image.picture.is_preview:
+            self.by_preview.append(file.name)
 
     @property
     def known_images(self) -> list[ImageRecord]:
@@ -82,7 +94,7 @@ class ShareCollector:
         link = await permalink(share.client, share.message.channel, share.message.ts)
         reader = AnswerReader(share.audience, share.client)
         outcome = _Outcome()
-        reposts: list[tuple[LookupResult, SearchState]] = []
+        reposts: list[tuple[LookupResult, SearchState, str]] = []
         for file in share.files:
             try:
                 image = await self._image(share, file, link)
@@ -91,30 +103,29 @@ class ShareCollector:
                 elif found := await self._repost_guard.check(key, image, minimum, self._presenter.readers(reader)):
                     state = share.state(file, key, minimum, MATCHES_SHOWN)
                     preview = image.image.picture.is_preview
-                    reposts.append((LookupResult(file.name, found, is_preview=preview), state))
+                    reposts.append((LookupResult(file.name, found, is_preview=preview), state, file.id))
                     continue
                 elif (there := await self._collecting.find(key, image)) and there.without_message(image.origin):
                     # It was no repost, because the channel can't see it or its score is too low.
                     outcome.known.append((file.name, there))
                     continue
-                outcome.added.append(file.id)
+                outcome.add(file, image.image)
             except AlreadyAdded:
                 # The image has this share as another origin, which is all that a collect channel needs.
                 outcome.known.append((file.name, await self._collecting.find(key, image)))
             except FileWithdrawn:
                 log.info("a file was deleted while it was being added")
             except UserError as error:
-                if not isinstance(file, SharedFile) or file.claims_to_be_image:
+                if _is_told(file, mode):
                     outcome.problems.append((file.name, str(error)))
         await self._report(share, key, mode, outcome)
         # Leave out reposts whose matches the readers may not see. They may not even learn that there was a match.
-        are_visible = await self._presenter.has_anything(reader, [one for one, _ in reposts])
+        are_visible = await self._presenter.has_anything(reader, [one for one, *_ in reposts])
         visible = [repost for repost, is_visible in zip(reposts, are_visible, strict=True) if is_visible]
         if not visible:
             return None
-        states = [state for _, state in visible]
-        reply = await self._presenter.answer(reader, [one for one, _ in visible], states)
-        return reply, [state.file for state in states]
+        reply = await self._presenter.answer(reader, [one for one, *_ in visible], [state for _, state, _ in visible])
+        return reply, [file for *_, file in visible]
 
     async def refuse(self, client: AsyncWebClient, message: ImageShare) -> None:
         """React to a share of which nothing can be added. The caller tells the user why."""
@@ -132,14 +143,15 @@ class ShareCollector:
         image = NewImage(
             picture,
             jpeg,
-            named or entity_of_file(file.name, file.id),
+            named or _entity_of(file, picture),
             share.note,
             added_by=message.user,
             source_name=file.name,
             named_automatically=named is None,
         )
-        origin = SlackOrigin(file.id, message.channel, message.ts, link, share.kind)
-        return SharedImage(image, origin, share.job.id)
+        # A link is no file that Slack could delete or show. It goes with its message.
+        origin = SlackOrigin("" if file.link else file.id, message.channel, message.ts, link, share.kind)
+        return SharedImage(image, origin, share.job.id, file.id if file.link else "")
 
     async def _report(self, share: Share, key: DatabaseKey, mode: ChannelMode, outcome: _Outcome) -> None:
         """React to the message, and tell its author what was known, not added, or got another id."""
@@ -150,13 +162,16 @@ class ShareCollector:
             await self._react(share, DONE)
         if seen:
             await self._react(share, KNOWN)
+        remarks: list[Reply] = []
         if outcome.problems:
             await self._react(share, FAILED)
-            await self._tell(share, collected_problems_reply(outcome.problems))
+            remarks.append(collected_problems_reply(outcome.problems))
         if known := await self._known(share, outcome, share.author):
-            await self._tell(share, known_images_reply(key.name, known))
+            remarks.append(known_images_reply(key.name, known))
         if share.refused is not None and outcome.added:
-            await self._tell(share, _refused_id(share, key, share.refused, outcome.added))
+            remarks += _refused_id(share, key, share.refused, outcome.added)
+        for remark in with_previews(remarks, outcome.by_preview if mode is ChannelMode.COLLECT else ()):
+            await self._tell(share, remark)
 
     async def _known(self, share: Share, outcome: _Outcome, audience: Audience) -> list[KnownImage]:
         """Return those known images of which the audience may see an origin outside this message."""
@@ -184,11 +199,24 @@ def _place_of(share: Share) -> SlackOrigin:
     return SlackOrigin("", share.message.channel, share.message.ts)
 
 
-def _refused_id(share: Share, key: DatabaseKey, refused: EntityRefused, added: Sequence[str]) -> Reply:
-    """Return which id images got in place of one that can't be used, and a button that gives them a similar one."""
+def _is_told(file: SharedFile | UnresolvedFile, mode: ChannelMode) -> bool:
+    """Return whether the author is told why a file was not added. Only a collect channel is there for links."""
+    if not isinstance(file, SharedFile):
+        return True
+    return file.claims_to_be_image and (mode is ChannelMode.COLLECT or not file.link)
+
+
+def _entity_of(file: SharedFile, picture: Picture) -> EntityId:
+    """Return the id of a shared picture whose author gave none."""
+    return (
+        entity_of_file(file.name or "image", picture.digest[:12]) if file.link else entity_of_file(file.name, file.id)
+    )
+
+
+def _refused_id(share: Share, key: DatabaseKey, refused: EntityRefused, added: Sequence[SharedFile]) -> list[Reply]:
+    """Return which id images got in place of one that can't be used, and buttons that give them a similar one."""
     message = share.message
     state = AddState(
-        files=",".join(added),
         channel=message.channel,
         message=message.ts,
         database=key.name,
@@ -197,7 +225,8 @@ def _refused_id(share: Share, key: DatabaseKey, refused: EntityRefused, added: S
         author=message.user,
         renames=True,
     )
-    return refused_id_reply(f"{refused} {kept_under_file_name(len(added))}", state)
+    sentence = f"{refused} {kept_under_file_name(len(added))}"
+    return [refused_id_reply(sentence, one) for one in carried(state, added)]
 
 
 async def _react(client: AsyncWebClient, channel: str, ts: str, name: str) -> None:

@@ -41,4 +41,4 @@ class QueuedQuestions:
         if isinstance(message, Mention) or message.is_question:
             return True
         binding = await self._channel_settings.get(message.workspace, message.channel)
-        return binding.mode is ChannelMode.LOOKUP
+        return binding.mode is ChannelMode.LOOKUP and not message.has_only_links

@@ -15,6 +15,7 @@ from bot.domain.errors import EntityRefused, UserError
 from bot.domain.identifiers import ALL_DATABASES
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.search.lookup import LookupService
+from handlers.inbox.share import carried
 from handlers.parsing.grammar import Caption, modifiers_of, parse_caption
 from handlers.parsing.payloads import ImageShare
 from handlers.replies.known_databases import KnownDatabases
@@ -61,8 +62,7 @@ class CaptionReader:
 
 
 def _addition(message: ImageShare, refused: EntityRefused, database: str, note: str | None) -> AddState:
-    return AddState(
-        files=",".join(file.id for file in message.files),
+    state = AddState(
         channel=message.channel,
         message=message.ts,
         database=database,
@@ -70,3 +70,4 @@ def _addition(message: ImageShare, refused: EntityRefused, database: str, note: 
         note=note or "",
         author=message.user,
     )
+    return carried(state, message.files)[0]

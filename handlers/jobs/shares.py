@@ -10,12 +10,7 @@ from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.messages.notices import (
-    cannot_post_reply,
-    no_database_reply,
-    other_database_reply,
-    several_databases_reply,
-)
+from bot.blocks.messages.notices import cannot_post_reply, other_database_reply
 from bot.blocks.reply import Reply, notice
 from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_RETRYING
 from bot.domain.channels import ChannelBinding, ChannelKind, ChannelMode
@@ -28,16 +23,17 @@ from bot.domain.errors import (
     UnknownDatabase,
     UserError,
 )
-from bot.domain.identifiers import ALL_DATABASES, DatabaseKey
+from bot.domain.identifiers import DatabaseKey
 from bot.domain.jobs import Job
 from bot.domain.pictures import Picture
 from bot.services.channels.channel_settings import ChannelSettingsService
-from bot.services.search.lookup import LookupService, NoDatabase, SearchScope, SeveralDatabases
+from bot.services.search.lookup import LookupService
 from bot.services.search.search import DEFAULT_MINIMUM
 from bot.storage.ports.inbox import Inbox
 from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts, search_state
 from handlers.jobs.collector import ShareCollector
 from handlers.jobs.share_captions import CaptionReader
+from handlers.jobs.share_databases import ShareDatabases
 from handlers.jobs.thread_answer import LeaseLost, ThreadAnswer
 from handlers.parsing.payloads import ImageShare, SharedFile, decode_share
 from handlers.replies import delivery
@@ -83,8 +79,9 @@ class ShareRunner:
         self._collector = collector
         self._directories = directories
         self._updates = updates
-        self._known = KnownDatabases(lookup, channel_settings, directories)
-        self._captions = CaptionReader(lookup, self._known, channel_settings)
+        known = KnownDatabases(lookup, channel_settings, directories)
+        self._captions = CaptionReader(lookup, known, channel_settings)
+        self._databases = ShareDatabases(lookup, known, channel_settings, directories)
 
     async def run(self, job: Job) -> None:
         """Process the share according to the channel's settings.
@@ -154,12 +151,13 @@ class ShareRunner:
         ]
         if mode is ChannelMode.OFF or not wanted:
             return
-        await answer.find_earlier(has_progress=mode is ChannelMode.LOOKUP)
+        # In the other modes people expect no answer, and not about a link that may not open.
+        has_progress = mode is ChannelMode.LOOKUP and (message.is_question or not message.has_only_links)
+        await answer.find_earlier(has_progress=has_progress)
         wanted = [file for file in wanted if file.id not in answer.answered]
         if answer.is_complete or not wanted:
             return
-        # In the other modes people expect no answer.
-        async with answer.progress() if mode is ChannelMode.LOOKUP else contextlib.nullcontext():
+        async with answer.progress() if has_progress else contextlib.nullcontext():
             share = await self._share(job, message, client, binding, wanted)
             if share is not None:
                 await self._handle(share, mode, answer)
@@ -183,12 +181,15 @@ class ShareRunner:
 
     async def _handle(self, share: Share, mode: ChannelMode, answer: ThreadAnswer) -> None:
         try:
-            database = await self._choose(share, answer)
+            database = await self._databases.choose(share)
         except UnknownDatabase:
             if mode is ChannelMode.COLLECT:
                 await self._collector.refuse(share.client, share.message)
             raise
         if database is None:
+            return
+        if isinstance(database, Reply):
+            await self._answer(share, database, [file.id for file in share.files], answer)
             return
         if mode is ChannelMode.LOOKUP:
             await self._look_up(share, database, answer)
@@ -205,7 +206,7 @@ class ShareRunner:
         pictures = [(file.name, partial(self._read, file, share)) for file in share.files]
         reader = AnswerReader(share.audience, share.client)
         readers = self._presenter.readers(reader)
-        scope = await self._scope(share, key)
+        scope = await self._databases.scope(share, key)
         results = await self._lookup.look_up(scope, pictures, limit=MAX_MATCHES, minimum=minimum, readers=readers)
         # Don't report files that neither claimed nor turned out to be images.
         answered = [
@@ -233,46 +234,6 @@ class ShareRunner:
     async def _answer(self, share: Share, reply: Reply, files: Sequence[str], answer: ThreadAnswer) -> None:
         if not await answer.send(reply, files):
             await self._presenter.check_pictures(AnswerReader(share.audience, share.client), reply)
-
-    async def _choose(self, share: Share, answer: ThreadAnswer) -> DatabaseKey | None:
-        """Return the database to use. If it is unclear, offer the choice in the channel and return None."""
-        message = share.message
-        try:
-            if share.modifiers.database == ALL_DATABASES and await self._may_name_databases(share):
-                return DatabaseKey(message.workspace, ALL_DATABASES)
-            if share.modifiers.database not in {None, ALL_DATABASES}:
-                assert share.modifiers.database is not None
-                await self._known.check(share.modifiers.database, message.workspace, message.user, share.client)
-                return await self._lookup.choose(message.workspace, share.modifiers.database)
-            return await self._channel_settings.database_of(share.binding)
-        except NoDatabase:
-            offer = no_database_reply(message.channel)
-        except SeveralDatabases as error:
-            names = error.databases if await self._may_name_databases(share) else ()
-            offer = several_databases_reply(names, message.channel)
-        # Answer a question each time, but send the offer to a channel only once. If this job was already answering,
-        # it may have claimed the offer before a call to Slack failed.
-        if (
-            message.is_question
-            or share.job.answering
-            or await self._channel_settings.claim_offer(message.workspace, message.channel)
-        ):
-            await self._answer(share, offer, [file.id for file in share.files], answer)
-        return None
-
-    async def _may_name_databases(self, share: Share) -> bool:
-        """Return whether everybody in the channel may know of all databases: no other organisation, and no guest."""
-        people = self._directories.of(share.message.workspace, share.client)
-        return share.kind is not ChannelKind.SHARED and not await people.has_guests(share.message.channel)
-
-    async def _scope(self, share: Share, key: DatabaseKey) -> SearchScope:
-        """Return where a share is looked up. Raises NoDatabase."""
-        if key.name != ALL_DATABASES:
-            return SearchScope((key,))
-        infos = await self._known.of(key.workspace, share.message.user, share.client)
-        if not infos:
-            raise NoDatabase
-        return SearchScope(tuple(info.key for info in infos), is_several=True)
 
     async def _kind(self, message: ImageShare, client: AsyncWebClient) -> ChannelKind:
         known = await self._directories.of(message.workspace, client).kind(message.channel, message.kind)
@@ -302,9 +263,9 @@ def _may_be_answered(file: SharedFile | UnresolvedFile, message: ImageShare) -> 
 
 def _is_expected(file: SharedFile | UnresolvedFile, message: ImageShare) -> bool:
     """Return whether people expect an answer about a file even if it is an error."""
-    if isinstance(file, UnresolvedFile) or file.claims_to_be_image:
+    if isinstance(file, UnresolvedFile) or (file.claims_to_be_image and not file.link):
         return True
-    return message.is_question and file.is_previewed
+    return message.is_question and (file.is_previewed or bool(file.link))
 
 
 async def _notify(client: AsyncWebClient, message: ImageShare, sentence: str) -> None:

@@ -12,49 +12,31 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import (
     AddState,
     CommandState,
-    EntityState,
-    FindState,
     FormInput,
-    FormState,
-    ImageState,
-    ListState,
-    MergeState,
     NameState,
     SearchState,
-    decode_image_option,
     decode_option,
     decode_searches,
 )
 from bot.blocks.ids import ActionId
-from bot.blocks.messages import listing
-from bot.blocks.messages.corrections import delete_image_question
 from bot.blocks.messages.notices import watching_reply
-from bot.blocks.messages.result_actions import MENU_ACTIONS
-from bot.blocks.modals import text_view
-from bot.blocks.reply import notice
+from bot.blocks.messages.results.actions import MENU_ACTIONS
 from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
-from bot.blocks.wording.forms import DONE
-from bot.blocks.wording.images import DELETION_UNDER_WAY
 from bot.domain.errors import InvalidInput, UserError
-from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, DataId, EntityId
+from bot.domain.identifiers import DatabaseName
 from bot.telemetry.metrics import Metrics
-from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
+from handlers.errors import report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
+from handlers.listeners.image_actions import ImageActions, opener_of
 from handlers.modals.forms import ModalOpener
-from handlers.parsing import grammar
 from handlers.parsing.payloads.interactions import ActionRequest, parse_action
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import AdditionComposer
 from handlers.replies.images.asked_pictures import asked_pictures
-from handlers.replies.images.corrections import CorrectionComposer
-from handlers.replies.images.deletions import DeletionComposer
-from handlers.replies.images.find import FindComposer
-from handlers.replies.images.image_menu import ImageMenu
-from handlers.replies.images.pages import PageComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
@@ -90,16 +72,12 @@ class ActionListener:
         self._dependencies = dependencies
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
-        self._corrections = CorrectionComposer(dependencies, answers)
-        self._deletions = DeletionComposer(dependencies, answers)
-        self._find = FindComposer(dependencies, answers)
-        self._pages = PageComposer(dependencies, answers)
-        self._menu = ImageMenu(dependencies, answers, self._pages)
         self._forms = forms
         self._deferral = deferral
         self._home = home
         self._commands = commands
         self._metrics = metrics
+        images = ImageActions(dependencies, answers, forms)
         self._handlers: Mapping[str, HandleAction] = {
             ActionId.MORE: self._more,
             ActionId.ANOTHER_DATABASE: self._another_database,
@@ -110,17 +88,17 @@ class ActionListener:
             ActionId.SHARE: self._share,
             ActionId.CHOOSE_PART: self._choose_part,
             ActionId.SEARCH_PART: self._search_part,
-            ActionId.LIST_PAGE: self._list_page,
-            ActionId.LIST_SORT: self._list_sort,
-            ActionId.LIST_JUMP: self._list_jump,
-            ActionId.IMAGE_MENU: self._image_menu,
-            ActionId.FIND_PAGE: self._find_page,
-            ActionId.FIND_WORDS: self._find_words,
-            ActionId.DELETE_ENTITY: self._delete_entity,
-            ActionId.EDIT_IMAGE: self._edit_image,
-            ActionId.DELETE_IMAGE: self._delete_image,
-            ActionId.MERGE_ENTITIES: self._merge_entities,
-            ActionId.ENTITY_PHOTOS: self._entity_photos,
+            ActionId.LIST_PAGE: images.list_page,
+            ActionId.LIST_SORT: images.sort,
+            ActionId.LIST_JUMP: images.open_jump,
+            ActionId.IMAGE_MENU: images.image_menu,
+            ActionId.FIND_PAGE: images.find_page,
+            ActionId.FIND_WORDS: images.find_words,
+            ActionId.DELETE_ENTITY: images.delete_entity,
+            ActionId.EDIT_IMAGE: images.open_edit,
+            ActionId.DELETE_IMAGE: images.delete_image,
+            ActionId.MERGE_ENTITIES: images.merge_entities,
+            ActionId.ENTITY_PHOTOS: images.photos,
             ActionId.REOPEN_FORM: self._reopen_form,
             ActionId.DISMISS: self._dismiss,
             ActionId.CREATE_DATABASE: self._create_database,
@@ -198,85 +176,6 @@ class ActionListener:
         # The choice stays, so that people can try other parts.
         await requester.reply_privately(await self._answers.search(requester, requester.as_reader, [state]))
 
-    async def _list_page(self, request: ActionRequest, requester: Requester) -> None:
-        reply = await self._pages.page(requester, ListState.decode(request.value))
-        await requester.reply_privately(reply, replace=request.is_ephemeral)
-
-    async def _list_sort(self, request: ActionRequest, requester: Requester) -> None:
-        reply = await self._pages.page(requester, ListState.decode(request.selected))
-        await requester.reply_privately(reply, replace=request.is_ephemeral)
-
-    async def _list_jump(self, request: ActionRequest, requester: Requester) -> None:
-        await self._forms.open_jump(requester, request.trigger_id, ListState.decode(request.value))
-
-    async def _image_menu(self, request: ActionRequest, requester: Requester) -> None:
-        action, image = decode_image_option(request.selected or request.value)
-        key, data_id = DatabaseKey(requester.workspace, DatabaseName(image.database)), DataId(image.image)
-        if action == listing.MOVE:
-            record = await self._corrections.changeable_image(requester, key, data_id)
-            await self._forms.open_move_image(requester, request.trigger_id, record)
-            return
-        if action == listing.DELETE:
-            reply = delete_image_question(await self._corrections.changeable_image(requester, key, data_id))
-        elif action == listing.PHOTOS:
-            reply = await self._menu.photos(requester, key, data_id)
-        elif action == listing.SIMILAR:
-            reply = await self._menu.similar(requester, key, data_id)
-        else:
-            raise InvalidInput(STALE_BUTTON)
-        # The listing stays, so that people can go on with its other images.
-        await requester.reply_privately(reply)
-
-    async def _find_page(self, request: ActionRequest, requester: Requester) -> None:
-        reply = await self._find.page(requester, FindState.decode(request.value))
-        await requester.reply_privately(reply, replace=request.is_ephemeral)
-
-    async def _find_words(self, request: ActionRequest, requester: Requester) -> None:
-        # In App Home no channel says which database is meant.
-        reply = await self._find.find(requester, request.value, ALL_DATABASES, FindState().top)
-        await requester.reply_privately(reply)
-
-    async def _entity_photos(self, request: ActionRequest, requester: Requester) -> None:
-        reply = await self._pages.photos(requester, EntityState.decode(request.value))
-        # The answer itself stays, so only a page of photos is replaced by another one.
-        await requester.reply_privately(reply, replace=request.is_ephemeral and request.is_page)
-
-    async def _delete_entity(self, request: ActionRequest, requester: Requester) -> None:
-        state = EntityState.decode(request.value)
-        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
-
-        async def report(sentence: str) -> None:
-            await requester.reply_privately(notice(sentence), replace=request.is_ephemeral)
-
-        work = self._deletions.delete(requester, key, EntityId(state.entity), state.mark)
-        reply = await with_progress(work, report, after_s=DELETION_PROGRESS_AFTER_S, text=DELETION_UNDER_WAY)
-        await requester.reply_privately(reply, replace=request.is_ephemeral)
-
-    async def _edit_image(self, request: ActionRequest, requester: Requester) -> None:
-        state = ImageState.decode(request.value)
-        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
-        edited = await self._corrections.edited_image(requester, key, DataId(state.image))
-        await self._forms.open_edit_image(requester, request.trigger_id, edited)
-
-    async def _delete_image(self, request: ActionRequest, requester: Requester) -> None:
-        state = ImageState.decode(request.value)
-        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
-        if request.view_id:
-            requester = _opener_of(request, requester)
-        reply = await self._corrections.delete_image(requester, key, DataId(state.image))
-        # In a message, the button is below a question that is answered now.
-        await requester.reply_privately(reply, replace=request.is_ephemeral and not request.view_id)
-        if request.view_id:
-            view = text_view(DONE, grammar.unescape(reply.text))
-            await requester.client.views_update(view_id=request.view_id, view=view)
-
-    async def _merge_entities(self, request: ActionRequest, requester: Requester) -> None:
-        state = MergeState.decode(request.value)
-        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
-        entity, new = EntityId(state.entity), EntityId(state.new)
-        reply = await self._corrections.rename(requester, key, entity, new, merge=True)
-        await requester.reply_privately(reply, replace=request.is_ephemeral)
-
     async def _dismiss(self, request: ActionRequest, requester: Requester) -> None:
         if requester.response_url:
             await delivery.delete_original(request.response_url)
@@ -284,7 +183,7 @@ class ActionListener:
     async def _create_database(self, request: ActionRequest, requester: Requester) -> None:
         is_home = self._home.is_home(request)
         if request.view_id and not is_home:
-            requester = _opener_of(request, requester)
+            requester = opener_of(request, requester)
             await self._forms.open_create_database(requester, request.trigger_id, view=True, home=False)
             return
         channel = NameState.decode(request.value).channel if request.value else ""
@@ -326,9 +225,3 @@ def _chosen(request: ActionRequest) -> ActionRequest:
     if action is None:
         raise InvalidInput(STALE_BUTTON)
     return replace(request, action_id=action, value=state.encode() or "")
-
-
-def _opener_of(request: ActionRequest, requester: Requester) -> Requester:
-    """Return the requester of a button in a modal, with the channel in which the modal was opened."""
-    state = FormState.decode(request.view_metadata or "{}")
-    return replace(requester, channel=state.channel, response_url=state.response_url, thread=state.thread)

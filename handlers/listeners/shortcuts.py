@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -10,7 +11,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import SearchState
 from bot.blocks.ids import ShortcutId
-from bot.blocks.limits import shorten
 from bot.blocks.messages.notices import no_database_reply
 from bot.blocks.wording.help import UNKNOWN_SHORTCUT
 from bot.blocks.wording.images import NO_IMAGE_IN_MESSAGE
@@ -19,7 +19,7 @@ from bot.services.search.lookup import NoDatabase, SeveralDatabases
 from bot.telemetry.metrics import Metrics
 from handlers.errors import report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
-from handlers.inbox.share import MATCHES_SHOWN, MAX_NAME
+from handlers.inbox.share import MATCHES_SHOWN, file_search
 from handlers.modals.forms import ModalOpener
 from handlers.parsing.payloads.interactions import ShortcutRequest, parse_shortcut
 from handlers.replies.answers import AnswerComposer
@@ -73,16 +73,12 @@ class ShortcutListener:
 
 
 def _states(request: ShortcutRequest, database: str) -> list[SearchState]:
-    return [
-        SearchState(
-            file="" if file.link else file.id,
-            url=file.link,
-            name=shorten(file.name, MAX_NAME),
-            channel=request.channel,
-            message=request.message_ts,
-            thread=request.thread_ts,
-            database=database,
-            top=MATCHES_SHOWN,
-        )
-        for file in request.files
-    ]
+    place = SearchState(
+        channel=request.channel,
+        message=request.message_ts,
+        thread=request.thread_ts,
+        database=database,
+        top=MATCHES_SHOWN,
+    )
+    found = [file_search(file) for file in request.files]
+    return [replace(place, file=one.file, url=one.url, name=one.name) for one in found]

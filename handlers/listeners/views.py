@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,23 +14,20 @@ from bot.blocks.button_state import FormInput, ListState, SearchState, decode_se
 from bot.blocks.ids import InputId, ViewId
 from bot.blocks.limits import shorten
 from bot.blocks.messages.combination import joined
-from bot.blocks.messages.notices import created_reply, database_deleted_reply, watching_reply
 from bot.blocks.modals import text_view
 from bot.blocks.reply import Reply
 from bot.blocks.wording import forms as wording
-from bot.domain.catalogue import DatabaseInfo
-from bot.domain.channels import ChannelBinding
-from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase, UserError
+from bot.domain.errors import InvalidInput, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId
 from bot.telemetry.metrics import Metrics
-from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
+from handlers.errors import report_errors
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.inbox.share import MAX_NAME
 from handlers.listeners.app_home import HomeListener
+from handlers.listeners.database_forms import DatabaseForms
 from handlers.listeners.submitted_modal import SubmittedModal
 from handlers.modals import fields
 from handlers.modals.fields import FieldErrors
-from handlers.parsing import grammar
 from handlers.parsing.payloads.interactions import parse_submission
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -42,8 +38,6 @@ from handlers.replies.images.find import FindComposer
 from handlers.replies.images.pages import PageComposer
 from handlers.replies.requester import Requester
 from handlers.slack_errors import CannotPost
-
-log = logging.getLogger(__name__)
 
 HandleSubmission = Callable[[SubmittedModal], Awaitable[None]]
 
@@ -59,25 +53,24 @@ class ViewListener:
         deferral: RequestDeferral,
         metrics: Metrics,
     ) -> None:
-        self._dependencies = dependencies
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
         self._corrections = CorrectionComposer(dependencies, answers)
         self._pages = PageComposer(dependencies, answers)
         self._find = FindComposer(dependencies, answers)
-        self._home = home
         self._deferral = deferral
         self._metrics = metrics
+        databases = DatabaseForms(dependencies, answers, home)
         self._handlers: Mapping[str, HandleSubmission] = {
             ViewId.SEARCH: self._search,
             ViewId.ANOTHER_DATABASE: self._another_database,
             ViewId.ADD: self._add,
             ViewId.EDIT_IMAGE: self._edit_image,
             ViewId.LIST_JUMP: self._jump,
-            ViewId.CREATE_DATABASE: self._create_database,
-            ViewId.DELETE_DATABASE: self._delete_database,
-            ViewId.DATABASE_SETTINGS: self._database_settings,
-            ViewId.WATCH: self._watch,
+            ViewId.CREATE_DATABASE: databases.create,
+            ViewId.DELETE_DATABASE: databases.delete,
+            ViewId.DATABASE_SETTINGS: databases.change_settings,
+            ViewId.WATCH: databases.watch,
         }
 
     async def on_submission(
@@ -226,88 +219,6 @@ class ViewListener:
         listing = replace(ListState.decode(submitted.state.state), prefix=prefix, offset=0)
         work = self._pages.page(submitted.requester, listing)
         await submitted.requester.reply_privately(await submitted.close_after(work, lambda _: InputId.PREFIX))
-
-    async def _create_database(self, submitted: SubmittedModal) -> None:
-        name, requester = fields.name_field(submitted.form), submitted.requester
-        try:
-            info = await self._answers.create_database(requester, name)
-        except UserError as error:
-            raise FieldErrors({InputId.NAME: str(error)}) from error
-        except BackendError as error:
-            log.exception("could not create a database")
-            raise FieldErrors({InputId.NAME: error.user_message}) from error
-        await submitted.close()
-        if submitted.state.home:
-            await self._home.publish(requester)
-            return
-        reply = created_reply(info)
-        if submitted.state.binds:
-            binding = await self._dependencies.channel_settings.set_database_if_unset(
-                requester.workspace, submitted.state.binds, name, requester.user
-            )
-            if binding.database == name:
-                reply = joined([watching_reply(binding, name), reply])
-                reply = await self._answers.with_invitation(requester, binding.channel, reply)
-        await requester.reply_privately(reply)
-
-    async def _delete_database(self, submitted: SubmittedModal) -> None:
-        name = DatabaseName(submitted.state.database)
-        if submitted.form.texts.get(InputId.NAME, "").strip().lower() != name:
-            raise FieldErrors({InputId.NAME: wording.name_differs(name)})
-        requester = submitted.requester
-
-        async def mark_deleted() -> DatabaseInfo:
-            info = await self._answers.deletable_database(requester, name)
-            return await self._dependencies.databases.mark_deleted(info.key, submitted.state.mark)
-
-        info = await submitted.close_after(mark_deleted(), lambda _: InputId.NAME)
-        if submitted.state.home:
-            await self._home.publish(requester)
-        await self._finish_deletion(requester, info)
-        await requester.reply_privately(database_deleted_reply(name, info.images))
-        await self._dependencies.uploads.sweep(requester.workspace, requester.client)
-
-    async def _finish_deletion(self, requester: Requester, info: DatabaseInfo) -> None:
-        """Delete the rows and pictures of a deleted database, and tell the person if that takes long."""
-        work, text = self._dependencies.databases.finish_deletions(), grammar.unescape(wording.deletion_under_way(info))
-        try:
-            await with_progress(work, requester.reply_sentence, after_s=DELETION_PROGRESS_AFTER_S, text=text)
-        except BackendError:
-            # Nobody sees the database any more, and the worker for pending removals goes on.
-            log.exception("a deleted database still has rows or pictures")
-
-    async def _database_settings(self, submitted: SubmittedModal) -> None:
-        requester = submitted.requester
-        try:
-            info = await self._answers.changeable_database(requester, DatabaseName(submitted.state.database))
-        except UserError as error:
-            raise FieldErrors({InputId.HINTS: str(error)}) from error
-        hints, template = bool(submitted.form.choices.get(InputId.HINTS)), fields.link_field(submitted.form)
-        await self._dependencies.catalogue.set_hints(info.key, hints_at_hidden=hints)
-        # A form that was opened by an earlier version has no such field.
-        if InputId.LINK in submitted.form.texts:
-            await self._dependencies.catalogue.set_link(info.key, template)
-        await submitted.close()
-        await self._home.publish(requester)
-
-    async def _watch(self, submitted: SubmittedModal) -> None:
-        wanted, requester = fields.watch_fields(submitted.form, submitted.state.database), submitted.requester
-        channel = submitted.state.channel or wanted.channel
-        if not channel:
-            raise FieldErrors({InputId.CHANNEL: wording.CHOOSE_CHANNEL})
-        binding = ChannelBinding(
-            requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user
-        )
-        try:
-            await self._dependencies.channel_settings.watch(binding)
-        except UserError as error:
-            raise FieldErrors({InputId.DATABASE: str(error)}) from error
-        await submitted.close()
-        if submitted.state.home:
-            await self._home.publish(requester)
-        else:
-            reply = watching_reply(binding, wanted.database)
-            await requester.reply_privately(await self._answers.with_invitation(requester, channel, reply))
 
 
 def _search_field(wanted: fields.SearchFields, error: Exception) -> str:

@@ -128,20 +128,12 @@ def search_fields(
 
 def database_field(form: FormValues, default: str = "") -> DatabaseName:
     """Return the chosen database, or ``default``. Raises FieldErrors."""
-    problems: dict[str, str] = {}
-    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default, or_all=True))
-    if database is None:
-        raise FieldErrors(problems)
-    return database
+    return _only(InputId.DATABASE, lambda: _database(form, default, or_all=True))
 
 
 def link_field(form: FormValues) -> str:
     """Return the template of a database's link, or an empty text. Raises FieldErrors."""
-    problems: dict[str, str] = {}
-    template = _checked(problems, InputId.LINK, lambda: validate_template(form.texts.get(InputId.LINK, "")))
-    if template is None:
-        raise FieldErrors(problems)
-    return template
+    return _only(InputId.LINK, lambda: validate_template(form.texts.get(InputId.LINK, "")))
 
 
 def add_fields(form: FormValues, default: str = "") -> AddFields:
@@ -171,11 +163,7 @@ def edit_fields(form: FormValues) -> EditFields:
 
 def prefix_field(form: FormValues) -> str:
     """Return how the wanted ids begin; empty for all. Raises FieldErrors."""
-    problems: dict[str, str] = {}
-    prefix = _checked(problems, InputId.PREFIX, lambda: _prefix(form.texts.get(InputId.PREFIX, "")))
-    if prefix is None:
-        raise FieldErrors(problems)
-    return prefix
+    return _only(InputId.PREFIX, lambda: _prefix(form.texts.get(InputId.PREFIX, "")))
 
 
 def _prefix(text: str) -> str:
@@ -184,11 +172,7 @@ def _prefix(text: str) -> str:
 
 def name_field(form: FormValues) -> DatabaseName:
     """Return the typed name of a database. Raises FieldErrors."""
-    problems: dict[str, str] = {}
-    name = _checked(problems, InputId.NAME, lambda: DatabaseName(form.texts.get(InputId.NAME, "").strip().lower()))
-    if name is None:
-        raise FieldErrors(problems)
-    return name
+    return _only(InputId.NAME, lambda: DatabaseName(form.texts.get(InputId.NAME, "").strip().lower()))
 
 
 def watch_fields(form: FormValues, default: str = "") -> WatchFields:
@@ -248,6 +232,14 @@ def _checked(problems: dict[str, str], name: InputId, read: Callable[[], T]) -> 
     except InvalidInput as error:
         problems[name] = plain(str(error))
         return None
+
+
+def _only(name: InputId, read: Callable[[], T]) -> T:
+    """Return the value of a form's only field. Raises FieldErrors."""
+    try:
+        return read()
+    except InvalidInput as error:
+        raise FieldErrors({name: plain(str(error))}) from None
 
 
 def plain(sentence: str) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 
 from bot.adapters.port import FittedScores
 from bot.blocks.button_state import SearchState
-from bot.blocks.messages.matches import AskedPicture
+from bot.blocks.messages.results.matches import AskedPicture
 from bot.blocks.reply import Reply, context_block
 from bot.blocks.wording import channels
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, ScoreFit

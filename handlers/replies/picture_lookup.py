@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
-from bot.blocks.limits import shorten
 from bot.blocks.wording.images import IMAGE_GONE, NO_IMAGE_YET, NOT_AN_IMAGE
 from bot.domain.errors import FetchedWebPage, FetchRefused, InvalidInput
 from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, WorkspaceId
@@ -19,11 +19,11 @@ from bot.domain.pictures import Picture
 from bot.images.memory import on_behalf_of
 from bot.images.parts import cut
 from bot.services.search.lookup import LookupResult, LookupService, NoDatabase, SearchScope
-from bot.services.search.search import Readers
+from bot.services.search.search_result import Readers
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import PictureStore
 from handlers.inbox.picture_sightings import PictureSightings
-from handlers.inbox.share import MAX_NAME
+from handlers.inbox.share import file_search
 from handlers.parsing.payloads import FileState, Mention, SharedFile, decode_share
 from handlers.slack.files import HoldMemory, PictureReader, SharedFileReader
 from handlers.slack.messages import MessagePicture, MessagePictures
@@ -163,12 +163,4 @@ def scope_of(workspace: WorkspaceId, states: Sequence[SearchState], among: Seque
 
 
 def _state_of(found: MessagePicture) -> SearchState:
-    picture = found.picture
-    return SearchState(
-        file="" if picture.link else picture.id,
-        url=picture.link,
-        name=shorten(picture.name, MAX_NAME),
-        channel=found.channel,
-        message=found.message,
-        thread=found.thread,
-    )
+    return replace(file_search(found.picture), channel=found.channel, message=found.message, thread=found.thread)

@@ -13,9 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
 from bot.blocks.messages.fallback import slack_files
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.matches import AskedPicture, PresentationOptions
-from bot.blocks.messages.search_results import search_reply
-from bot.blocks.messages.several_pictures import MATCHES_PER_PICTURE, pictures_reply
+from bot.blocks.messages.results.matches import AskedPicture, PresentationOptions
+from bot.blocks.messages.results.one_picture import search_reply
+from bot.blocks.messages.results.several_pictures import MATCHES_PER_PICTURE, pictures_reply
 from bot.blocks.reply import Reply
 from bot.blocks.wording.results import NOTHING_TO_SHARE
 from bot.domain.catalogue import DatabaseInfo, ImageRecord

@@ -19,6 +19,7 @@ from bot.domain.errors import BackendDown
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
 from bot.images.features import fingerprint, local_features, pending_points
+from bot.images.features.query_views import QueryRegion
 from bot.images.features.regions import content_box, region_proposals
 from bot.images.features.regions.content_box import Box, Pixels
 from bot.images.features.regions.picture_regions import as_part, box_of, region_of
@@ -143,7 +144,7 @@ def _query_regions(
     """
     height, width = shape[:2]
     fingerprints: list[npt.NDArray[np.uint8]] = []
-    regions: list[local_features.QueryRegion] = []
+    regions: list[QueryRegion] = []
     first = 0
     for pixels, box in zip(views, boxes, strict=True):
         gray = fingerprint.luminance(pixels)
@@ -152,7 +153,7 @@ def _query_regions(
         region = region_of(box, width, height)
         share = region.width * region.height
         rows = range(first, first + len(oriented))
-        regions.append(local_features.QueryRegion(pixels, gray, rows, share, part=as_part(region), pool=pool))
+        regions.append(QueryRegion(pixels, gray, rows, share, part=as_part(region), pool=pool))
         first += len(oriented)
     if len(fingerprints[0]):
         regions[0].inverted_rows = range(first, first + 1)

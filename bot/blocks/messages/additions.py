@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from bot.blocks.button_state import AddState, ImageState
 from bot.blocks.ids import ActionId, BlockId
-from bot.blocks.limits import BUTTON_TEXT, Block, fit, sendable, shorten
+from bot.blocks.limits import BUTTON_TEXT, Block, fit, fits, sendable, shorten
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance
-from bot.blocks.messages.matches import MAX_NOTE_SHOWN, RankedAnswer, match_blocks
+from bot.blocks.messages.results.matches import MAX_NOTE_SHOWN, RankedAnswer, match_blocks
 from bot.blocks.mrkdwn import one_line, score_text
 from bot.blocks.reply import Reply, button, buttons, context_block, mrkdwn_reply, notice, section, verbatim
 from bot.blocks.wording import buttons as labels
@@ -64,6 +64,16 @@ def known_images_reply(database: str, known: Sequence[KnownImage]) -> Reply:
         return [section(text, BlockId.NOTICE), *blocks, *left_out]
 
     return Reply(text, fit(len(shown), build))
+
+
+def with_previews(remarks: Sequence[Reply], names: Sequence[str]) -> list[Reply]:
+    """Return remarks to the author of a message that say, too, which of its files were added by their previews."""
+    if not names:
+        return list(remarks)
+    text = wording.added_by_previews(names[:MAX_KNOWN_SHOWN], len(names))
+    if remarks and fits(blocks := (*remarks[-1].blocks, context_block(text))):
+        return [*remarks[:-1], replace(remarks[-1], blocks=blocks)]
+    return [*remarks, mrkdwn_reply(text)]
 
 
 def _details(known: KnownImage) -> list[Block]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from bot.blocks.button_state import CommandState, EntityState, FormInput, NameState, SearchState
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, escape, fit, sendable
-from bot.blocks.messages.matches import MAX_NOTE_SHOWN
+from bot.blocks.messages.results.matches import MAX_NOTE_SHOWN
 from bot.blocks.mrkdwn import escape_sentence, one_line
 from bot.blocks.reply import (
     Reply,

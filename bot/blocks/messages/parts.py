@@ -9,7 +9,7 @@ from bot.blocks.button_state import SearchState, encode_part
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, size
 from bot.blocks.messages.image_details import PictureRef, image_of
-from bot.blocks.messages.result_actions import button_value
+from bot.blocks.messages.results.actions import button_value
 from bot.blocks.reply import Reply, button, buttons, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import results as wording

@@ -43,10 +43,5 @@ def headline(question: str, database: str, number: int) -> str:
     return f"{count(number, 'image')} with {where}." if number else f"No image with {where}."
 
 
-def databases_missing(number: int) -> str:
-    """Return how many databases were not searched."""
-    return f"{count(number, 'database')} could not be searched right now."
-
-
 def _shown(question: str) -> str:
     return shorten(one_line(question), MAX_QUESTION)

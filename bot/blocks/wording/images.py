@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.blocks.mrkdwn import code, count, count_images, entity_code
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseName
@@ -24,6 +26,14 @@ def no_preview(name: str) -> str:
 
 
 ADDED_BY_PREVIEW = "Added by its preview, because the file itself can't be read as an image."
+
+
+def added_by_previews(names: Sequence[str], number: int) -> str:
+    """Return which of the author's files were added by their previews; ``names`` are those to name."""
+    shown = ", ".join(code(name, "an image") for name in names)
+    shown += f" {and_more(number - len(names))}" if number > len(names) else ""
+    what = ("its preview", "the file") if number == 1 else ("their previews", "the files")
+    return f"Added {shown} by {what[0]}, because {what[1]} can't be read as {'an image' if number == 1 else 'images'}."
 
 
 def added(database: str, entity: str, name: str = "") -> str:

@@ -38,7 +38,8 @@ from bot.cli.terminal.progress import ProgressLine
 from bot.domain.errors import FetchRefused, InvalidInput, PictureRefused
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.matches import MAX_RESULTS
-from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, SearchResult
+from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE
+from bot.services.search.search_result import SearchResult
 
 app = typer.Typer()
 

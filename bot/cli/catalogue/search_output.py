@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bot.blocks.messages.matches import caveat_sentences
+from bot.blocks.messages.results.matches import caveat_sentences
 from bot.blocks.wording.results import found_in_part, text_agreement
 from bot.cli.catalogue.images import document
 from bot.cli.catalogue.picture_input import with_name
@@ -27,7 +27,7 @@ from bot.cli.terminal.output import (
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.matches import Caveat, Match, PictureRegion, TextAgreement, Verdict
 from bot.services.search.grouping import FoundImage, RankedMatch
-from bot.services.search.search import SearchResult
+from bot.services.search.search_result import SearchResult
 
 if TYPE_CHECKING:
     from bot.storage.sql_storage import SqlStorage

@@ -15,7 +15,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.features.local_features import MAX_SIDE, LocalFeatures, QueryView
+from bot.images.features.local_features import MAX_SIDE, LocalFeatures
+from bot.images.features.query_views import QueryView
 from bot.images.features.warping import Matrix, coverage, is_view, warped_luminance
 
 Values = npt.NDArray[np.float32]

@@ -7,34 +7,22 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.domain.matches import PictureRegion
-from bot.images.features.point_features import PointFeatures, extract_point_features
-
 Pixels = npt.NDArray[np.uint8]
 
 STORED_POINTS = 310
-QUERY_POINTS = 500
 MAX_SIDE = 400
 """Long side, in pixels, of the picture in which points are detected."""
 COLOURS = 16
 """Side of the square that stores a picture's colours, in pixels."""
 
 _THUMBNAIL_SIDE = 64
-_LEVELS = (64, 128, 256)
-"""Long sides of a query's luminance pyramid."""
-_COLOUR_LEVELS = (16, 32, 64)
-"""Sides of a query's colour pyramid."""
 _DESCRIPTOR_BYTES = 32
 _DETECTED = 800
 """Most points that the detector returns, before the selection."""
@@ -156,13 +144,13 @@ def extract_local_features(
 ) -> LocalFeatures:
     """Return up to ``points`` local features of RGB pixels. ``gray`` is their ``fingerprint.luminance``."""
     height, width = gray.shape
-    reduced = _resize(gray, MAX_SIDE)
+    reduced = resize(gray, MAX_SIDE)
     positions, descriptors = _points(reduced, points)
     return LocalFeatures(
         points=(positions + np.float32(0.5)) / np.float32(max(reduced.shape)),
         descriptors=descriptors,
-        thumbnail=_resize(reduced, _THUMBNAIL_SIDE),
-        colours=_resize_to_square(pixels, COLOURS),
+        thumbnail=resize(reduced, _THUMBNAIL_SIDE),
+        colours=resize_to_square(pixels, COLOURS),
         width=width,
         height=height,
         encoded=_encode_fine(gray) if with_fine else b"",
@@ -182,12 +170,12 @@ def _encode_fine(gray: Pixels) -> bytes:
     for side in larger or [_FINE_SIDES[-1]]:
         if least * side > _FINE_BYTES:
             break
-        encoded = _jpeg_of(_resize(gray, side))
+        encoded = _jpeg_of(resize(gray, side))
         if len(encoded) > _FINE_BYTES:
             break
         best, least = encoded, len(encoded) / side
     for side in _FINE_SIDES[middle + 1 :] if larger and not best else ():
-        encoded = _jpeg_of(_resize(gray, side))
+        encoded = _jpeg_of(resize(gray, side))
         if len(encoded) <= _FINE_BYTES:
             return encoded
     return best
@@ -218,46 +206,19 @@ def _points(gray: Pixels, count: int) -> tuple[npt.NDArray[np.float32], Pixels]:
     return positions, np.asarray(descriptors, np.uint8)
 
 
-def _resize(gray: Pixels, max_side: int) -> Pixels:
+def resize(gray: Pixels, max_side: int) -> Pixels:
+    """Return a luminance scaled to a long side of ``max_side`` pixels."""
     height, width = gray.shape
     scale = max_side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
 
 
-def _resize_to_square(pixels: Pixels, side: int) -> Pixels:
+def resize_to_square(pixels: Pixels, side: int) -> Pixels:
+    """Return colours scaled to a square, whatever the shape of the picture."""
     # Averaging every few pixels gives nearly the same result as averaging all, and is many times faster.
     step = max(1, min(pixels.shape[:2]) // (4 * side))
     return np.asarray(cv2.resize(pixels[::step, ::step], (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-class QueryView:
-    """One view of a query picture: its local features, and its luminance and colours at several sizes."""
-
-    def __init__(self, pixels: Pixels, gray: Pixels) -> None:
-        self.pixels = pixels
-        self.gray = gray
-        self.features = extract_local_features(pixels, gray, QUERY_POINTS, with_fine=False)
-
-    @cached_property
-    def levels(self) -> tuple[Pixels, ...]:
-        """The luminance at several sizes, computed on first use, as are the colours: most views align with nothing."""
-        return tuple(_resize(self.gray, side) for side in _LEVELS)
-
-    @cached_property
-    def colours(self) -> tuple[Pixels, ...]:
-        """The colours at several sizes."""
-        return tuple(_resize_to_square(self.pixels, side) for side in _COLOUR_LEVELS)
-
-    @cached_property
-    def mirrored(self) -> QueryView:
-        """The view mirrored left to right. Computed on first use, because most queries don't need it."""
-        return QueryView(np.ascontiguousarray(self.pixels[:, ::-1]), np.ascontiguousarray(self.gray[:, ::-1]))
-
-    @cached_property
-    def inverted(self) -> QueryView:
-        """The view's negative, computed on first use."""
-        return QueryView(np.asarray(255 - self.pixels, np.uint8), np.asarray(255 - self.gray, np.uint8))
 
 
 def _select_spread(
@@ -273,63 +234,3 @@ def _select_spread(
     begins = np.flatnonzero(np.diff(cell[order], prepend=-1))
     rank_in_cell = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
     return order[np.lexsort((-strength[order], rank_in_cell))[:count]]
-
-
-class QueryRegion:
-    """A region of a query picture, the whole or a part of it, that is aligned with stored pictures.
-
-    ``rows`` are the rows of its fingerprints in ``QueryFeatures.fingerprints``, in the order of
-    ``fingerprint.orientations``. ``share`` is the region's share of the whole query's area. ``inverted_rows`` has the
-    row of its negative's fingerprint, if there is one. ``part`` is what people are told about where it is, or None.
-    ``pool`` has threads for ``start_points``; without one, nothing is computed early.
-    """
-
-    def __init__(
-        self,
-        pixels: Pixels,
-        gray: Pixels,
-        rows: range,
-        share: float = 1.0,
-        *,
-        inverted_rows: range = range(0),
-        part: PictureRegion | None = None,
-        pool: Executor | None = None,
-    ) -> None:
-        self.rows = rows
-        self.inverted_rows = inverted_rows
-        self.share = share
-        self.part = part
-        self._pixels = pixels
-        self._gray = gray
-        self._pool = pool
-        self._early_points: Future[PointFeatures] | None = None
-
-    @cached_property
-    def view(self) -> QueryView:
-        """The region's view, computed on first use."""
-        return QueryView(self._pixels, self._gray)
-
-    def start_points(self) -> None:
-        """Begin to compute the point features in ``pool``, while the caller still verifies candidates."""
-        if self._pool is not None and self._early_points is None:
-            with suppress(RuntimeError):  # the pool is closed: they are computed on first use
-                self._early_points = self._pool.submit(extract_point_features, self._gray)
-
-    def in_parallel(self, work: Callable[[bytes], bytes], items: Sequence[bytes]) -> list[bytes]:
-        """Return the result of ``work`` for each item, computed in ``pool``. Blocks, so call it outside the pool."""
-        if self._pool is not None and len(items) > 1:
-            with suppress(RuntimeError):  # the pool is closed
-                return list(self._pool.map(work, items))
-        return [work(item) for item in items]
-
-    def cancel_points(self) -> None:
-        """Give up what ``start_points`` began, unless a thread works on it already."""
-        if self._early_points is not None:
-            self._early_points.cancel()
-
-    @cached_property
-    def points(self) -> PointFeatures:
-        """The region's point features, computed on first use: only queries without a copy need them."""
-        early = self._early_points
-        # If no thread was free yet, computing them here is faster than to wait for one.
-        return extract_point_features(self._gray) if early is None or early.cancel() else early.result()

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
+from bot.images.features.local_features import LocalFeatures, Pixels
+from bot.images.features.query_views import QueryView
 
 Matrix = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -12,7 +12,8 @@ from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.services.access.channel_access import AccessCheck, ChannelAccess, ChannelDirectory
 from bot.services.search.all_databases import merged
 from bot.services.search.grouping import ranked
-from bot.services.search.search import MAX_HIDDEN, SearchResult
+from bot.services.search.search import MAX_HIDDEN
+from bot.services.search.search_result import SearchResult
 
 MAX_CHANNELS_COUNTED = 100
 """Closed conversations that are looked up in Slack for a count. Images of further ones are not counted."""

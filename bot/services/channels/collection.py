@@ -18,11 +18,15 @@ class FileWithdrawn(BotError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedImage:
-    """An image from a share, with the id of its inbox job and its origin."""
+    """An image from a share, with the id of its inbox job and its origin.
+
+    ``link``: what the inbox calls the image if it is no file, but a link in the message.
+    """
 
     image: NewImage
     origin: SlackOrigin
     job: int
+    link: str = ""
 
 
 class CollectService:
@@ -43,8 +47,9 @@ class CollectService:
         async def confirm() -> None:
             # While this transaction holds the write lock, a concurrent deletion is either visible here or runs after
             # the commit and finds the origin.
-            if not await self._storage.inbox.is_wanted(shared.job, shared.origin.file_id):
-                raise FileWithdrawn(shared.origin.file_id)
+            file = shared.link or shared.origin.file_id
+            if not await self._storage.inbox.is_wanted(shared.job, file):
+                raise FileWithdrawn(file)
 
         [outcome] = await self._additions.add_all(key, [image], confirm)
         if isinstance(outcome, ImageRecord):

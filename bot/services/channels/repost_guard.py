@@ -9,7 +9,8 @@ from bot.domain.errors import AlreadyAdded, BackendDown
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.matches import Caveat
 from bot.services.channels.collection import CollectService, SharedImage
-from bot.services.search.search import Readers, SearchResult, SearchService
+from bot.services.search.search import SearchService
+from bot.services.search.search_result import Readers, SearchResult
 from bot.storage.ports.storage import ProcessLocks
 
 MATCHES_CHECKED = 50

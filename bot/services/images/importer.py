@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from bot.domain.catalogue import ImageRecord
@@ -32,13 +29,11 @@ from bot.services.images.import_comparison import (
 from bot.services.images.import_sources import ImportSource
 from bot.services.images.new_image import NewImage
 from bot.services.imports.batches import Batches
+from bot.services.imports.file_reader import FileReader, unreadable
 from bot.services.imports.report import FileOutcome, ImportReport, Outcome
 from bot.storage.ports.catalogue import Catalogue
 
 _WORKERS = 4
-
-_SMALL_FILE = 256_000
-"""Files below this size are read once, not twice."""
 
 
 class ImportDecoder(Protocol):
@@ -108,7 +103,7 @@ class ImportService:
         self._reader = reader
         self._workers = min(_WORKERS, concurrency)
         self._batch_size = concurrency // self._workers
-        self._max_bytes = max_bytes
+        self._files = FileReader(max_bytes)
         self._hold_memory = hold_memory
 
     async def run(
@@ -216,7 +211,7 @@ class ImportService:
     async def _decode(self, file: ImportFile, content: bytes, claims: Claims) -> tuple[ImportFile, NewImage] | Decision:
         try:
             async with self._hold_memory():
-                data = content or await asyncio.to_thread(self._read, file.path)
+                data = content or await asyncio.to_thread(self._files.read, file.path)
                 expect_bytes(len(data))
                 picture, jpeg = await self._reader.picture_and_jpeg(data)
         except (PictureRefused, FetchFailed) as error:
@@ -244,7 +239,7 @@ class ImportService:
         except UserError as error:
             return Decision(Outcome.REFUSED, str(error)), b""
         except OSError as error:
-            return Decision(Outcome.REFUSED, str(_unreadable(error))), b""
+            return Decision(Outcome.REFUSED, str(unreadable(error))), b""
         except ValueError:
             return Decision(Outcome.REFUSED, "No file can have this name."), b""
 
@@ -259,20 +254,7 @@ class ImportService:
         note = Note(source.note)
         if source.entity:
             EntityId(source.entity)
-        status = source.path.stat()
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            # Opening a named pipe would block until another process writes to it.
-            raise PictureRefused("The file can't be read: it is no ordinary file.")
-        if stat.S_ISREG(status.st_mode) and status.st_size > self._max_bytes:
-            raise self._too_large()
-        with source.path.open("rb") as stream:
-            content = stream.read(_SMALL_FILE) if status.st_size < _SMALL_FILE else b""
-            if len(content) == status.st_size:
-                digest = hashlib.sha256(content).hexdigest()
-            else:  # it is large, or changes
-                content = b""
-                stream.seek(0)
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest, content = self._files.identify(source.path)
         entity = source.entity_with(digest[:OWN_ID])
         origins, named_before = read_exported(source.path, key.workspace)
         file = ImportFile(
@@ -289,24 +271,6 @@ class ImportService:
             slack=source.slack,
         )
         return file, content
-
-    def _read(self, path: Path) -> bytes:
-        """Return the content of a file. Raises PictureRefused."""
-        try:
-            with path.open("rb") as stream:
-                data = stream.read(self._max_bytes + 1)
-        except OSError as error:
-            raise _unreadable(error) from None
-        if len(data) > self._max_bytes:
-            raise self._too_large()
-        return data
-
-    def _too_large(self) -> PictureRefused:
-        return PictureRefused(f"The file is larger than {self._max_bytes // 1_000_000} MB.")
-
-
-def _unreadable(error: OSError) -> PictureRefused:
-    return PictureRefused(f"The file can't be read: {error.strerror or error}.")
 
 
 def _decision_of(added: ImageRecord | UserError) -> Decision | None:

@@ -10,7 +10,7 @@ from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import BackendError, UnknownDatabase
 from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName
 from bot.services.search.grouping import ranked
-from bot.services.search.search import SearchResult
+from bot.services.search.search_result import SearchResult
 
 log = logging.getLogger(__name__)
 

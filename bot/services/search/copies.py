@@ -9,7 +9,8 @@ from bot.domain.errors import BackendError, ModelMismatch, PictureRefused
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.pictures import Picture
 from bot.services.search.grouping import RankedMatch
-from bot.services.search.search import DEFAULT_LIMIT, Readers, SearchService
+from bot.services.search.search import DEFAULT_LIMIT, SearchService
+from bot.services.search.search_result import Readers
 
 log = logging.getLogger(__name__)
 

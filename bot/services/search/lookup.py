@@ -14,7 +14,8 @@ from bot.domain.pictures import Picture
 from bot.images.memory import FairBudget
 from bot.services.databases import find_database
 from bot.services.search.all_databases import search_all
-from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, Readers, SearchResult, SearchService
+from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, SearchService
+from bot.services.search.search_result import Readers, SearchResult
 from bot.services.text.query_texts import PendingText
 from bot.storage.ports.catalogue import Catalogue
 

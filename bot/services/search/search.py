@@ -6,20 +6,18 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
 
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
-from bot.domain.channels import VisibleOrigins
-from bot.domain.errors import BackendError, InvalidInput, UserError
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId
+from bot.domain.errors import InvalidInput, UserError
+from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.matches import MAX_RESULTS, SIMILAR_SCORE, Caveat, Match, Matches, validate_limit
 from bot.domain.pictures import Picture
 from bot.domain.texts import PictureText
 from bot.services.databases import find_database, require_in_both
-from bot.services.search.grouping import FoundImage, RankedMatch, each_image, group_by_entity
+from bot.services.search.grouping import FoundImage, each_image, group_by_entity
 from bot.services.search.result_cache import CachedMatches, NullResultCache, ResultCache
+from bot.services.search.search_result import Readers, SearchResult
 from bot.services.search.text_ranker import DEPTH, NullTextRanker, TextRanker
 from bot.storage.ports.catalogue import Catalogue
 from bot.telemetry.metrics import Metrics, NullMetrics
@@ -47,58 +45,6 @@ EXAMINED = 20
 """Matches that back ends examine closely, beginning with the nearest. Hidden ones among them take others' places."""
 
 _NO_RESULTS, _NO_METRICS, _NO_TEXTS = NullResultCache(), NullMetrics(), NullTextRanker()
-
-
-class Readers(Protocol):
-    """What the readers of an answer may see."""
-
-    async def shown(self, records: Sequence[ImageRecord]) -> Mapping[DataId, ImageRecord]:
-        """Return those images that they may see, with only the origins that they may see."""
-        ...
-
-    async def hidden(self, key: DatabaseKey) -> frozenset[DataId]:
-        """Return images of a database that they may not see. It may be incomplete."""
-        ...
-
-    async def visible(self, key: DatabaseKey) -> VisibleOrigins:
-        """Return which origins of a database they may see, by stored kinds where a channel was public."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """The result of a search.
-
-    Attributes:
-        database: The database that was searched.
-        matches: Matches with at least the minimum score, best first. If the search knew the readers, all are visible.
-        weaker: Number of entities below the minimum score.
-        seconds: Duration of the search.
-        hidden: Number of matches that the audience may not see. PrivacyService sets it to 0 if they may not know of it.
-        cached_at: When the result was cached, or None if it is fresh.
-        weaker_records: Catalogue records of the weaker entities' best images, from which PrivacyService counts the
-            visible ones.
-        caveats: Why the result may be incomplete.
-        cause: The error that made it incomplete, if there was one.
-        hides_images: Whether the database has images that the readers may neither see nor know of.
-        with_text: Whether the text of the picture took part in the order.
-        parts: The results of each database, if several were searched.
-        missing: Databases whose search failed, while others answered.
-    """
-
-    database: DatabaseInfo
-    matches: tuple[RankedMatch, ...]
-    weaker: int
-    seconds: float
-    hidden: int = 0
-    cached_at: datetime | None = None
-    weaker_records: tuple[ImageRecord, ...] = ()
-    caveats: frozenset[Caveat] = frozenset()
-    cause: BackendError | None = None
-    hides_images: bool = False
-    with_text: bool = False
-    parts: tuple[SearchResult, ...] = ()
-    missing: tuple[DatabaseName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from handlers.parsing.grammar.tokens import Token
 
 _TO = frozenset({"to", "into", "->", "→", "=>"})
 
-_OLD_AND_NEW = 2
-
 OtherModifiers = tuple[tuple[str, str], ...]
 """The modifiers that are no operands, with their values."""
 

@@ -105,6 +105,13 @@ def is_prose(text: str) -> bool:
     return not is_command(text) and verb not in known
 
 
+_POINTING = frozenset(
+    ("similar", "same", "alike", "like", "the", "this", "that", "it", "these", "those", "one", "ones")
+    + ("image", "images", "picture", "pictures", "photo", "photos", "match", "matches")
+)
+"""Words after “find” that name no words to look for, but mean a picture: “find similar images”."""
+
+
 def is_question(text: str) -> bool:
     """Return whether a text in a thread asks about a picture that it doesn't name: it gives no command."""
     tokens = tokenise(text)
@@ -117,6 +124,8 @@ def is_question(text: str) -> bool:
     verb = _VERB_SYNONYMS.get(verb, verb)
     if verb == "search":
         return "last" not in words
+    if verb == "find":
+        return _POINTING.issuperset(word.rstrip("!?.,") for word in words[1:])
     is_command = verb in {*VERBS, *_SUGGESTIONS, *MODES} or tokens[0] == _COMMAND
     return not is_command and (len(words) > 1 or words[0].endswith("?"))
 

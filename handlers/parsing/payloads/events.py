@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
-from handlers.parsing.grammar import is_command, mention_command
+from handlers.parsing.grammar import is_command, mention_command, unescape
 from handlers.parsing.payloads.common import authorization, enterprise_of, kind_of, mapping, text, workspace_of
 from handlers.parsing.payloads.files import SharedFile
-from handlers.parsing.payloads.pictures import pictures_of, shared_images
+from handlers.parsing.payloads.pictures import picture_links, pictures_of, shared_images, shared_pictures
 
 _SHARE_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 """Message subtypes that may contain new files. All others repeat, change or delete messages."""
 
 _SLACKBOT = "USLACKBOT"
+_LINK = re.compile(r"<([^<>|]+)(?:\|[^<>]*)?>")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageShare:
-    """A user's message with pictures: files that may be images, also of a message that it forwards.
+    """A user's message with pictures: files that may be images, image blocks, and links to pictures.
 
-    If the message asks the bot, previews of other files, image blocks and unfurled links are pictures too.
+    These are also those of a message that it forwards. If the message asks the bot, previews of other files and of web
+    pages are pictures too. ``text`` is without the links that are among the pictures, unless the message asks the bot.
     ``mentioned``: the message mentions the bot. ``user_workspace``: the user's workspace, which may be another one in a
     shared channel, or empty if unknown.
     """
@@ -40,6 +43,11 @@ class ImageShare:
     mentioned: bool
     files: tuple[SharedFile, ...]
     user_workspace: WorkspaceId
+
+    @property
+    def has_only_links(self) -> bool:
+        """Whether all pictures are links. Nobody waits for what became of a link that can't be opened."""
+        return all(file.link for file in self.files)
 
     @property
     def is_question(self) -> bool:
@@ -101,15 +109,41 @@ class HomeOpened:
 
 
 def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | None:
-    """Parse a share of files by a user. Return None for other events, such as edits and messages of bots."""
+    """Parse a share of pictures by a user. Return None for other events, such as edits and messages of bots."""
     event = mapping(body.get("event"))
     bots = _bot_users(body, bot_user)
+    if event.get("type") == "message" and event.get("subtype") == "message_changed":
+        message = _unfurled(event, bots)
+        known = picture_links(mapping(event.get("previous_message"))).values()
+        files = tuple(dict.fromkeys(one for one in picture_links(message).values() if one not in known))
+    else:
+        message, files = event, _pictures(event, bots)
+    return _share(body, message, files, bots)
+
+
+def _unfurled(event: Mapping[str, Any], bots: Sequence[str]) -> Mapping[str, Any]:
+    """Return the message of which Slack shows links some time later; nothing if the change isn't that.
+
+    A person's edit starts nothing. A message that asks the bot is read again by its own job.
+    """
+    before, after = mapping(event.get("previous_message")), mapping(event.get("message"))
+    is_edit = before["text"] != after.get("text") if "text" in before else bool(after.get("edited"))
+    message = {name: value for name, value in after.items() if name != "edited"}
+    message |= {"type": "message", "channel": event.get("channel"), "channel_type": event.get("channel_type")}
+    return {} if is_edit or _asks_bot(message, bots) else message
+
+
+def _share(
+    body: Mapping[str, Any], event: Mapping[str, Any], files: tuple[SharedFile, ...], bots: Sequence[str]
+) -> ImageShare | None:
+    """Return a message with these pictures, or None if it isn't a user's own message."""
     subtype = event.get("subtype")
     if event.get("type") == "message" and (not isinstance(subtype, str | None) or subtype not in _SHARE_SUBTYPES):
         return None
-    found, files = _Message.of(body, event, bots), _pictures(event, bots)
-    if found is None or not files:
+    found = _Message.of(body, event, bots) if files else None
+    if found is None:
         return None
+    content, links = text(event.get("text")), picture_links(event)
     return ImageShare(
         found.workspace,
         found.enterprise,
@@ -119,7 +153,7 @@ def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | Non
         found.ts,
         text(event.get("thread_ts")),
         text(body.get("event_id")),
-        text(event.get("text")),
+        content if _asks_bot(event, bots) else _without_links(content, links),
         _is_mention(event, bots),
         files,
         _workspace_of_author(event),
@@ -188,12 +222,24 @@ def _workspace_of_author(event: Mapping[str, Any]) -> WorkspaceId:
 
 
 def _pictures(event: Mapping[str, Any], bots: Sequence[str]) -> tuple[SharedFile, ...]:
-    """Return the pictures of a message: all that Slack shows if it asks about them, else only shared images."""
-    asks_bot = _is_mention(event, bots) or text(event.get("channel")).startswith("D")
+    """Return the pictures of a message: all that Slack shows if it asks about them, else only what it shares."""
+    if not _asks_bot(event, bots):
+        return shared_pictures(event)
     # The link of a command is its argument, and Slack may have made a preview of it already.
-    if asks_bot and not is_command(mention_command(text(event.get("text")), "")):
-        return pictures_of(event, waits_for_previews=True)
-    return shared_images(event)
+    if is_command(mention_command(text(event.get("text")), "")):
+        return shared_images(event)
+    return pictures_of(event, waits_for_previews=True)
+
+
+def _asks_bot(event: Mapping[str, Any], bots: Sequence[str]) -> bool:
+    return _is_mention(event, bots) or text(event.get("channel")).startswith("D")
+
+
+def _without_links(content: str, links: Collection[str]) -> str:
+    """Return a message's text without the links to its pictures, which are no words about them."""
+    if not links:
+        return content
+    return _LINK.sub(lambda found: "" if unescape(found[1]) in links else found[0], content).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ MAX_OBJECTS = 2000
 MAX_LINKS = 50
 """Links of one message that are fetched, each from a server that may be slow."""
 
+_WORDS = ("title", "text", "pretext", "service_name", "author_name", "author_id", "fields", "footer", "blocks")
+_OF_APP = ("is_app_unfurl", "app_unfurl_url", "app_id", "bot_id")
+_OF_MESSAGE = ("is_share", "is_msg_unfurl")
+
 _MAX_URL = 3000
 _FILE_ID = re.compile(r"F[A-Z0-9]{1,62}")
 _FILE_IN_PATH = re.compile(r"/(?:files-(?:pri|tmb)/[A-Z0-9]+-|files/[^/]+/)(F[A-Z0-9]+)(?=[-/]|$)")
@@ -36,6 +40,25 @@ def images_of(listed: object) -> tuple[SharedFile, ...]:
 def shared_images(message: Mapping[str, Any]) -> tuple[SharedFile, ...]:
     """Return the files that may be images, those of forwarded messages included."""
     return _distinct(file for file in _Search().files(message) if file.may_be_image)
+
+
+def shared_pictures(message: Mapping[str, Any]) -> tuple[SharedFile, ...]:
+    """Return what a person shares with a message: images, image blocks, and links to pictures that Slack shows.
+
+    That is also what the messages show that it forwards. The preview of a web page is not what its author shared.
+    """
+    shown = _distinct(_Search().shared(message))
+    links = [file for file in shown if file.link][:MAX_LINKS]
+    return _distinct([*shared_images(message), *(file for file in shown if not file.link or file in links)])
+
+
+def picture_links(message: Mapping[str, Any]) -> dict[str, SharedFile]:
+    """Return the pictures that Slack shows of links to them, by the addresses of the links."""
+    found: dict[str, SharedFile] = {}
+    for raw in items(message.get("attachments"))[:MAX_LINKS]:
+        if picture := _linked_picture(attachment := mapping(raw)):
+            found |= dict.fromkeys(_addresses(attachment), picture)
+    return found
 
 
 def pictures_of(
@@ -61,8 +84,10 @@ def pictures_of(
 
 
 def forwarded_files(message: Mapping[str, Any]) -> frozenset[str]:
-    """Return the ids of the files that a message shows of forwarded messages, without deleted ones."""
-    files = _Search().files({"attachments": message.get("attachments")})
+    """Return the ids of the pictures and files that a message shares of forwarded messages, without deleted ones."""
+    search = _Search()
+    forwards = [raw for raw in items(message.get("attachments")) if _is_message(mapping(raw))]
+    files = [*search.files({"attachments": message.get("attachments")}), *search.shared({"attachments": forwards})]
     return frozenset(file.id for file in files if file.state is not FileState.GONE)
 
 
@@ -112,6 +137,21 @@ class _Search:
             for inner in self._inner(message):
                 yield from self.files(inner, depth + 1)
 
+    def shared(self, message: Mapping[str, Any], depth: int = 0) -> Iterator[SharedFile]:
+        """Yield the image blocks of a message and the pictures that it links to, and those of forwarded messages."""
+        for raw in self._some(message.get("blocks")):
+            if (block := mapping(raw)).get("type") == "image":
+                yield from _picture(block)
+        for raw in self._some(message.get("attachments")):
+            attachment = mapping(raw)
+            if found := _linked_picture(attachment):
+                yield found
+            elif depth < MAX_DEPTH and _is_message(attachment):
+                yield from self.shared(attachment, depth + 1)
+        for raw in self._some(message.get("message_blocks")):
+            if depth < MAX_DEPTH:
+                yield from self.shared(mapping(mapping(raw).get("message")), depth + 1)
+
     def pictures(self, message: Mapping[str, Any], depth: int = 0) -> Iterator[SharedFile]:
         """Yield the image blocks of a message and the pictures of its links, and those of messages inside."""
         yield from self._blocks(message.get("blocks"), depth)
@@ -158,6 +198,29 @@ def _picture(element: Mapping[str, Any]) -> Iterator[SharedFile]:
             yield SharedFile(identifier, FileState.STUB, name)
     elif found := _link(text(element.get("image_url")), text(element.get("thumbnail_url")), name=name):
         yield found
+
+
+def _linked_picture(attachment: Mapping[str, Any]) -> SharedFile | None:
+    """Return the picture of an attachment that Slack made of a link to it. Its preview of a page has words, too."""
+    addresses = _addresses(attachment)
+    shown = text(attachment.get("image_url")) or text(attachment.get("thumb_url"))
+    if not addresses or _is_message(attachment):
+        return None
+    is_itself = _comparable(shown) in map(_comparable, addresses)
+    if not is_itself and (not attachment.get("image_url") or any(map(attachment.get, (*_WORDS, *_OF_APP)))):
+        return None
+    # The name is that of the address. Slack's own words, such as "640x480px image", are the same for many pictures.
+    return _link(shown, name="")
+
+
+def _addresses(attachment: Mapping[str, Any]) -> list[str]:
+    """Return the addresses that Slack made an attachment of."""
+    return [url for name in ("from_url", "original_url") if (url := text(attachment.get(name)))]
+
+
+def _is_message(attachment: Mapping[str, Any]) -> bool:
+    """Return whether an attachment is a forwarded message."""
+    return any(attachment.get(name) for name in _OF_MESSAGE)
 
 
 def _attachment_picture(attachment: Mapping[str, Any]) -> SharedFile | None:

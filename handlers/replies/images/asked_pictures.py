@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.blocks.button_state import SearchState
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef
-from bot.blocks.messages.matches import AskedPicture
+from bot.blocks.messages.results.matches import AskedPicture
 from handlers.replies.requester import Requester
 from handlers.slack.messages import permalink
 from handlers.slack_errors import UNREACHABLE, code_of

@@ -14,7 +14,7 @@ from bot.domain.matches import SIMILAR_SCORE
 from bot.domain.pictures import Picture
 from bot.images.memory import on_behalf_of
 from bot.services.search.grouping import ranked
-from bot.services.search.search import SearchResult
+from bot.services.search.search_result import SearchResult
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.pages import PageComposer

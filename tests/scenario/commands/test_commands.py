@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bot.blocks.wording import help as help_wording
+from handlers.parsing.grammar import VERBS
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.fakes.slack.values import texts
 from tests.scenario.conftest import PictureServer, Start, fill
@@ -143,9 +145,13 @@ async def test_more_replaces_the_page_in_an_ephemeral_answer(
 async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
     await start()
     answer = await run_command(slack, "help")
-    for verb in ("search", "add", "list", "delete", "db", "db create", "db delete", "watch", "unwatch", "status"):
-        assert f"/vsearch {verb}" in answer.everything
     assert answer.to == SOMEONE
+    topics = [await run_command(slack, f"help {topic}") for topic in help_wording.TOPICS]
+    everything = "".join(topic.everything for topic in topics)
+    for verb in VERBS:
+        assert f"/vsearch {verb}" in everything
+    for verb in ("db create", "db delete", "db link", "find"):
+        assert f"/vsearch {verb}" in everything
 
 
 @pytest.mark.parametrize(
@@ -180,7 +186,7 @@ async def test_mention_takes_the_same_commands(slack: FakeSlack, start: Start, p
     root = await slack.say("what is this?")
     await slack.say("help", mention=True)
     answer = await slack.wait_for_answer()
-    assert "/vsearch watch" in answer.everything
+    assert "/vsearch help watch" in answer.everything
     before = len(slack.transcript)
     await slack.say(f"<{pictures.url('v.png', VALVE)}>", mention=True, thread_ts=root.ts)
     found = await slack.wait_for_answer(after=before)

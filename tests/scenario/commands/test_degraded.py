@@ -37,7 +37,7 @@ async def test_mention_is_answered_directly_without_ephemeral_messages(slack: Fa
     await start()
     remove_methods(slack, "chat.postEphemeral")
     await slack.say("help", mention=True)
-    notice = await slack.wait_for(lambda m: "/vsearch watch" in m.everything)
+    notice = await slack.wait_for(lambda m: "/vsearch help watch" in m.everything)
     assert slack.state.channels[notice.channel].members == [SOMEONE]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from bot.app.services import Services, build_services
 from bot.app.slack_app import SlackApp
-from bot.blocks.messages import matches
+from bot.blocks.messages.results import matches
 from bot.config.settings import Settings
 from bot.domain.catalogue import SlackOrigin
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId

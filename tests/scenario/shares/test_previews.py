@@ -62,6 +62,14 @@ async def test_unreadable_images_of_watched_channels_are_read_by_their_preview(
         assert "`known`" in answer.everything
         assert COMPARED_BY_PREVIEW in answer.everything
     await settled(slack, app)
+    private = [message for message in slack.transcript if message.to == SOMEONE]
+    if mode is ChannelMode.COLLECT:
+        [told] = private
+        assert "`new.jp2`" in told.everything
+        assert "by its preview" in told.everything
+        assert slack.reactions(shared) == ["white_check_mark", "repeat"]
+    else:
+        assert private == []
     added = {record.source_name for record in await images_in(app)}
     assert added == ({""} if mode is ChannelMode.LOOKUP else {"", "new.jp2"})
 

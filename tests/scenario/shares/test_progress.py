@@ -17,6 +17,7 @@ from handlers import errors
 from handlers.inbox import waiting_notices
 from handlers.jobs import thread_answer
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.fakes.slack.people.forwards import unfurled_image
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import GASKET, VALVE, run_command
 from tests.scenario.support.shares import entities, retry_at_once, settled, watch
@@ -214,6 +215,8 @@ async def test_author_of_a_queued_share_learns_that_it_waits(
     for number in range(job_worker.CONCURRENCY):
         await slack.upload(hold(slack, released, name=f"{number}.png"), user="U0OTHER")
     await slack.wait_until(lambda: len(slack.calls("chat.postMessage")) == job_worker.CONCURRENCY)
+    # Nobody waits for what becomes of a link.
+    await slack.say_with_link("seen", unfurled_image("http://127.0.0.1:1/a.png"), user="U0LINKER")
     waiting = await slack.upload(VALVE, user="U0AUTHOR")
     told = await slack.wait_for_answer(to="U0AUTHOR")
     assert (told.text, told.channel) == (NOT_STARTED_YET, GENERAL)
@@ -221,6 +224,7 @@ async def test_author_of_a_queued_share_learns_that_it_waits(
     assert (await slack.wait_for_answer(to="U0ASKER")).text == NOT_STARTED_YET
     released.set()
     await settled(slack, app)
+    assert [message for message in slack.transcript if message.to == "U0LINKER"] == []
     assert "`valve_0042`" in slack.replies(waiting.ts)[0].everything
 
 

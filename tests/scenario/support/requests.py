@@ -9,7 +9,7 @@ import pytest
 
 from bot.app.slack_app import SlackApp
 from bot.blocks.ids import ActionId
-from bot.blocks.messages.result_actions import MENU_ACTIONS
+from bot.blocks.messages.results.actions import MENU_ACTIONS
 from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message

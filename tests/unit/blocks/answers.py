@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from bot.blocks import limits
 from bot.blocks.button_state import SearchState, decode_option
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.matches import PresentationOptions
+from bot.blocks.messages.results.matches import PresentationOptions
 from bot.blocks.reply import Reply
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.identifiers import MAX_NOTE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Caveat, Edit, Match, Verdict
 from bot.services.search.grouping import RankedMatch
-from bot.services.search.search import SearchResult
+from bot.services.search.search_result import SearchResult
 from tests.fakes.slack.blocks import block_kit
 from tests.fixtures.entities import entities
 from tests.fixtures.records import image_record

@@ -31,8 +31,8 @@ from bot.blocks.limits import MESSAGE_BLOCKS, OPTION_VALUE, length
 from bot.blocks.messages.combination import joined
 from bot.blocks.messages.fallback import slack_files, without_pictures
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.matches import PresentationOptions
-from bot.blocks.messages.search_results import search_reply
+from bot.blocks.messages.results.matches import PresentationOptions
+from bot.blocks.messages.results.one_picture import search_reply
 from bot.blocks.reply import notice, section
 from bot.blocks.wording.errors import STALE_BUTTON
 from bot.domain.errors import InvalidInput

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.blocks.messages.matches import PresentationOptions
-from bot.blocks.messages.search_results import search_reply
-from bot.blocks.messages.several_pictures import pictures_reply
+from bot.blocks.messages.results.matches import PresentationOptions
+from bot.blocks.messages.results.one_picture import search_reply
+from bot.blocks.messages.results.several_pictures import pictures_reply
 from bot.domain.matches import Caveat
 from bot.services.search.lookup import LookupResult
 from tests.unit.blocks.answers import STATE, check, match, pressable, ranked, result, shown

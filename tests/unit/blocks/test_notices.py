@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.blocks.button_state import EntityState, NameState
 from bot.blocks.ids import ActionId
+from bot.blocks.messages.additions import with_previews
 from bot.blocks.messages.notices import (
     StatusInfo,
     added_reply,
@@ -206,3 +207,18 @@ def test_every_status_is_within_the_limits(
     check(watching_reply(binding, binding.database))
     check(databases_reply(databases))
     check(several_databases_reply(databases, binding.channel))
+
+
+def test_author_learns_with_other_remarks_which_files_were_added_by_their_previews() -> None:
+    problems = collected_problems_reply([("broken.png", "It is damaged.")])
+    assert with_previews([problems], []) == [problems]
+    [alone] = with_previews([], ["a.psd"])
+    [both] = with_previews([problems], [f"{number}.psd" for number in range(9)])
+    full = collected_problems_reply([("a.png", "It is damaged.")] * 200)
+    several = with_previews([full], ["a.psd"])
+    assert len(several) == len([full, alone])
+    for reply in (alone, both, *several):
+        check(reply)
+    assert "Added `a.psd` by its preview" in alone.text
+    assert "`4.psd` and 4 more by their previews" in shown(both)
+    assert both.blocks[: len(problems.blocks)] == problems.blocks

@@ -9,9 +9,9 @@ import pytest
 from bot.blocks.button_state import SearchState, encode_part
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef
-from bot.blocks.messages.matches import PresentationOptions
 from bot.blocks.messages.parts import parts_reply
-from bot.blocks.messages.search_results import search_reply
+from bot.blocks.messages.results.matches import PresentationOptions
+from bot.blocks.messages.results.one_picture import search_reply
 from bot.blocks.wording.results import found_in_part
 from bot.domain.errors import InvalidInput
 from bot.domain.matches import PictureRegion

@@ -10,15 +10,15 @@ from bot.blocks.button_state import EntityState, SearchState
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.fallback import without_pictures
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.matches import AskedPicture, PresentationOptions
-from bot.blocks.messages.search_results import search_reply
-from bot.blocks.messages.several_pictures import pictures_reply
+from bot.blocks.messages.results.matches import AskedPicture, PresentationOptions
+from bot.blocks.messages.results.one_picture import search_reply
+from bot.blocks.messages.results.several_pictures import pictures_reply
 from bot.blocks.mrkdwn import score_text
 from bot.domain.identifiers import MAX_NOTE, DataId
 from bot.domain.matches import Caveat, TextAgreement, Verdict
 from bot.services.search.grouping import FoundImage
 from bot.services.search.lookup import LookupResult
-from bot.services.search.search import SearchResult
+from bot.services.search.search_result import SearchResult
 from tests.fixtures.records import with_first_origin
 from tests.unit.blocks.answers import (
     ADDED,

@@ -11,10 +11,11 @@ from bot.blocks import limits
 from bot.blocks.button_state import decode_searches
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
-from bot.blocks.messages.matches import PresentationOptions
-from bot.blocks.messages.several_pictures import pictures_reply
+from bot.blocks.messages.results.matches import PresentationOptions
+from bot.blocks.messages.results.several_pictures import pictures_reply
 from bot.blocks.reply import Reply, section, with_marker
-from bot.domain.identifiers import MAX_NOTE
+from bot.blocks.wording import results as wording
+from bot.domain.identifiers import MAX_NOTE, DatabaseName
 from bot.domain.matches import Verdict
 from bot.services.search.lookup import LookupResult
 from tests.unit.blocks.answers import (
@@ -54,6 +55,15 @@ def test_several_pictures_make_one_message() -> None:
         "*Picture 3*  `broken.png`\\nIt is damaged.",
     ):
         assert part in shown(reply)
+
+
+def test_previews_and_databases_that_were_not_searched_are_named() -> None:
+    partly = dataclasses.replace(result(match()), missing=(DatabaseName("logos"),))
+    several = [LookupResult("sheet.pdf", partly, is_preview=True), LookupResult("valve.jpg", partly)]
+    reply = pictures_reply(several, [PresentationOptions(is_preview=one.is_preview) for one in several])
+    check(reply)
+    assert shown(reply).count(wording.COMPARED_BY_PREVIEW) == 1
+    assert shown(reply).count(wording.databases_missing(["logos"])) == 1
 
 
 def test_three_proved_matches_are_read_at_a_glance() -> None:

@@ -14,7 +14,8 @@ from bot.images.features import geometry, warping
 from bot.images.features.comparison import colours, differences, drawing, fine_print
 from bot.images.features.comparison.fine_print import FineComparison
 from bot.images.features.geometry import Alignment
-from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView
+from bot.images.features.local_features import LocalFeatures
+from bot.images.features.query_views import QueryRegion, QueryView
 
 # Thresholds of edits. Recompression at JPEG quality 10 stays below each (bench.quality, test_verifier.py).
 _CROPPED, _FRAMED, _ROTATED_CORNERS = 0.05, 0.05, 0.12

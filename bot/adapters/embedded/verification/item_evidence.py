@@ -21,8 +21,9 @@ from bot.domain.matches import Verdict
 from bot.images.features import local_features, point_features
 from bot.images.features.comparison import colours
 from bot.images.features.homography import compare_views, in_long_sides, measure_coverage
-from bot.images.features.local_features import LocalFeatures, QueryRegion
+from bot.images.features.local_features import LocalFeatures
 from bot.images.features.point_features import PointFeatures
+from bot.images.features.query_views import QueryRegion
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from bot.adapters.embedded.store import VectorRows, VectorStore
 from bot.images.features import pending_points
-from bot.images.features.local_features import QueryRegion
+from bot.images.features.query_views import QueryRegion
 
 KEPT = 500
 """Pictures whose points, computed by searches, are kept until they are saved: 8 MB."""

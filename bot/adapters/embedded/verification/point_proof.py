@@ -17,8 +17,9 @@ from bot.images.features.comparison import colours, differences, fine_print
 from bot.images.features.comparison.fine_print import FineComparison
 from bot.images.features.geometry import Alignment
 from bot.images.features.homography import ViewAgreement
-from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView
+from bot.images.features.local_features import LocalFeatures
 from bot.images.features.point_features import PointFeatures
+from bot.images.features.query_views import QueryRegion, QueryView
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from bot.adapters.embedded.verification import scoring
 from bot.images.features.comparison import differences, motion
 from bot.images.features.comparison.fine_print import FineComparison
 from bot.images.features.geometry import Alignment
-from bot.images.features.local_features import LocalFeatures, QueryView
+from bot.images.features.local_features import LocalFeatures
+from bot.images.features.query_views import QueryView
 
 STILL_TYPICAL = 0.05
 """``Alignment.typical`` up to which nothing moved. Two shots of a burst differed by 0.09 at least."""

@@ -15,7 +15,8 @@ from bot.domain.matches import Edit, PictureRegion, Verdict
 from bot.images.features import geometry
 from bot.images.features.fingerprint import ORIENTATION_MATRICES
 from bot.images.features.geometry import Alignment
-from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView, is_identical, unpack
+from bot.images.features.local_features import LocalFeatures, is_identical, unpack
+from bot.images.features.query_views import QueryRegion, QueryView
 from bot.images.features.regions.picture_regions import as_part, region_showing
 
 log = logging.getLogger(__name__)

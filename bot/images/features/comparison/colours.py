@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.features.local_features import COLOURS, LocalFeatures, QueryView
+from bot.images.features.local_features import COLOURS, LocalFeatures
+from bot.images.features.query_views import QueryView
 from bot.images.features.warping import Matrix, coverage, homogeneous, to_pixels, warp
 
 Floats = npt.NDArray[np.float32]

@@ -9,7 +9,8 @@ import numpy as np
 
 from bot.images.features.comparison.structure import Mask, Windows, compare_structure, inner_part, largest_square
 from bot.images.features.geometry import match_exposure
-from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
+from bot.images.features.local_features import LocalFeatures, Pixels
+from bot.images.features.query_views import QueryView
 from bot.images.features.warping import Matrix, warped_luminance
 
 _PATCH = 5

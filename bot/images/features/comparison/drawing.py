@@ -14,7 +14,8 @@ import numpy as np
 
 from bot.images.features.comparison.structure import Windows, compare_structure, largest_square
 from bot.images.features.geometry import Values
-from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
+from bot.images.features.local_features import LocalFeatures, Pixels
+from bot.images.features.query_views import QueryView
 
 _RIM_SHARE = 0.95
 """Least share of the border that has the ground's tone."""

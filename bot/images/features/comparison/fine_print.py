@@ -9,26 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 
 from bot.images.features import geometry
-from bot.images.features.comparison.structure import (
-    Mask,
-    Structure,
-    Windows,
-    compare_structure,
-    inner_part,
-    largest_square,
-)
+from bot.images.features.comparison.fine_overlap import LatestComparison, fine_overlap
+from bot.images.features.comparison.structure import Mask, Structure, Windows, compare_structure, largest_square
 from bot.images.features.geometry import Values
-from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
-from bot.images.features.warping import Matrix, warp_luminance
+from bot.images.features.local_features import LocalFeatures, Pixels
+from bot.images.features.query_views import QueryView
+from bot.images.features.warping import Matrix
 
-_MIN_OVERLAP = 400
-"""Least overlap, in pixels of the fine luminance."""
 _RIM = 4
 """Pixels of the overlap's edge that are ignored."""
 _BLURS = (0.7, 1.2, 2.0)
@@ -81,37 +73,20 @@ class FineComparison:
     worst: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Compared:
-    stored: LocalFeatures
-    matrix: Matrix
-    result: FineComparison | None
-
-
-_latest: WeakKeyDictionary[QueryView, _Compared] = WeakKeyDictionary()
-
-
 def compare(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> FineComparison | None:
     """Compare the query, warped by ``matrix`` (see ``Alignment``), with the stored picture's fine luminance.
 
-    Returns None if there is none, or if the overlap is too small. A copy is proved and then described by the same
-    comparison, so each query's latest one is kept.
+    Returns None if there is none, or if the overlap is too small. Each query's latest comparison is kept.
     """
-    known = _latest.get(query)
-    if known is None or known.stored is not stored or known.matrix is not matrix:
-        known = _latest[query] = _Compared(stored, matrix, _compare(query, stored, matrix))
-    return known.result
+    return _latest.of(query, stored, matrix)
 
 
 def _compare(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> FineComparison | None:
-    fine = stored.fine_luminance()
-    if fine is None:
+    overlap = fine_overlap(query, stored, matrix, _RIM)
+    if overlap is None:
         return None
-    warped, visible = warp_luminance(query, matrix, (fine.shape[1], fine.shape[0]))
-    inner = inner_part(visible, _RIM)
-    if int(inner.sum()) < _MIN_OVERLAP:
-        return None
-    ours, theirs = _equalised(_refined(warped, fine, visible), fine.astype(np.float32), inner)
+    fine, inner = overlap.fine, overlap.inner
+    ours, theirs = _equalised(_refined(overlap.warped, fine, overlap.visible), fine.astype(np.float32), inner)
     found = compare_structure(ours, theirs, inner, _WINDOWS)
     changes, mask = [], np.zeros(fine.shape, bool)
     for place in _places(found.unlike):
@@ -122,6 +97,9 @@ def _compare(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> FineCom
     unlike = float(found.unlike.sum()) / max(int(found.detailed.sum()), 1)
     worst = _worst_patch(ours, theirs, inner, mask)
     return FineComparison(tuple(sorted(changes, key=lambda one: -one.area)), unlike, worst)
+
+
+_latest = LatestComparison(_compare)
 
 
 def _worst_patch(query: Values, stored: Values, inner: Mask, ignored: Mask) -> float:

@@ -8,16 +8,17 @@ of their movement under the best homography is measured.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.features.comparison.structure import Mask, inner_part
+from bot.images.features.comparison.fine_overlap import LatestComparison, fine_overlap
+from bot.images.features.comparison.structure import Mask
 from bot.images.features.geometry import Values
-from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
-from bot.images.features.warping import Matrix, warp_luminance
+from bot.images.features.local_features import LocalFeatures, Pixels
+from bot.images.features.query_views import QueryView
+from bot.images.features.warping import Matrix
 
 MIN_TRACKED = 12
 """Least number of tracked points from which their movement is measured."""
@@ -29,8 +30,6 @@ _UNIT = 200.0
 """Long side, in pixels, of the picture in whose pixels movement is measured."""
 _RIM = 6
 """Pixels of the overlap's edge in which no point is tracked."""
-_MIN_OVERLAP = 400
-"""Least overlap, in pixels of the fine luminance."""
 _RETURN = 0.5
 """Greatest distance, in pixels, from which tracking back and forth returns a point to its place."""
 _PATCH, _CORRELATION = 6, 0.75
@@ -59,37 +58,21 @@ class Motion:
     residual: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Measured:
-    stored: LocalFeatures
-    matrix: Matrix
-    result: Motion | None
-
-
-_latest: WeakKeyDictionary[QueryView, _Measured] = WeakKeyDictionary()
-
-
 def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> Motion | None:
     """Return the movement between the query, warped by ``matrix`` (see ``Alignment``), and the stored picture.
 
     Returns None if the stored picture has no fine luminance or too few points can be tracked. Each query's latest
     result is kept.
     """
-    known = _latest.get(query)
-    if known is None or known.stored is not stored or known.matrix is not matrix:
-        known = _latest[query] = _Measured(stored, matrix, _measure(query, stored, matrix))
-    return known.result
+    return _latest.of(query, stored, matrix)
 
 
 def _measure(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> Motion | None:
-    fine = stored.fine_luminance()
-    if fine is None:
+    overlap = fine_overlap(query, stored, matrix, _RIM)
+    if overlap is None:
         return None
-    warped, visible = warp_luminance(query, matrix, (fine.shape[1], fine.shape[0]))
-    inner = inner_part(visible, _RIM)
-    if int(inner.sum()) < _MIN_OVERLAP:
-        return None
-    theirs, ours = _equalised(fine), _equalised(np.where(visible, warped, fine))
+    fine, inner = overlap.fine, overlap.inner
+    theirs, ours = _equalised(fine), _equalised(np.where(overlap.visible, overlap.warped, fine))
     points = cv2.goodFeaturesToTrack(theirs, _POINTS, _QUALITY, _DISTANCE, mask=inner.astype(np.uint8))
     if points is None or len(points) < MIN_TRACKED:
         return None
@@ -102,6 +85,9 @@ def _measure(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> Motion 
     errors = np.linalg.norm(cv2.perspectiveTransform(seen[None], homography)[0] - kept, axis=1)
     exact = min(1.0, _relative_sharpness(theirs, ours, inner) / _SHARP)
     return Motion(len(points), len(seen), exact * float(np.quantile(errors, 0.75)) * _UNIT / max(fine.shape))
+
+
+_latest = LatestComparison(_measure)
 
 
 def _tracked(theirs: Pixels, ours: Pixels, points: Values) -> tuple[Values, Values]:

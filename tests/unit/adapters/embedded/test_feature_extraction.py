@@ -17,7 +17,8 @@ from bot.adapters.embedded.ports import Candidate
 from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.errors import BackendDown
 from bot.images.features.fingerprint import pdq
-from bot.images.features.local_features import QueryRegion, unpack
+from bot.images.features.local_features import unpack
+from bot.images.features.query_views import QueryRegion
 from tests.fixtures.scenes import picture, scene
 
 

@@ -16,8 +16,9 @@ from bot.adapters.embedded.verification.item_evidence import MIN_ITEM_SCORE, ran
 from bot.domain.identifiers import EntityId
 from bot.domain.matches import Verdict
 from bot.images.features import fingerprint
-from bot.images.features.local_features import QueryRegion, extract_local_features
+from bot.images.features.local_features import extract_local_features
 from bot.images.features.point_features import MAX_POINTS, extract_point_features, unpack
+from bot.images.features.query_views import QueryRegion
 from tests.fixtures.scenes import scene
 
 Pixels = npt.NDArray[np.uint8]

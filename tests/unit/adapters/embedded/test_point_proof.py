@@ -20,8 +20,9 @@ from bot.images.features import fingerprint
 from bot.images.features.comparison.fine_print import FineComparison
 from bot.images.features.geometry import Alignment, align_by
 from bot.images.features.homography import compare_views
-from bot.images.features.local_features import QueryRegion, extract_local_features
+from bot.images.features.local_features import extract_local_features
 from bot.images.features.point_features import extract_point_features, mirrored
+from bot.images.features.query_views import QueryRegion
 from tests.fixtures.scenes import scene
 
 Pixels = npt.NDArray[np.uint8]

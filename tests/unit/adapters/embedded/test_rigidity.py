@@ -16,7 +16,8 @@ from bot.images.features import fingerprint, geometry
 from bot.images.features.comparison import motion
 from bot.images.features.comparison.fine_print import Change, FineComparison
 from bot.images.features.geometry import Alignment
-from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView, extract_local_features
+from bot.images.features.local_features import LocalFeatures, extract_local_features
+from bot.images.features.query_views import QueryRegion, QueryView
 from tests.fixtures.scenes import scene
 from tests.unit.adapters.embedded.test_point_proof import ranked
 

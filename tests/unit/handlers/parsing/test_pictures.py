@@ -72,8 +72,45 @@ def test_stubs_of_forwarded_files_keep_their_state(file: Json) -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"bot_id": "B2", "app_id": "A2"}, {"subtype": "bot_message"}])
 def test_what_slack_shows_is_no_share_unless_somebody_asks(fields: Json) -> None:
-    shown = forwarding(IMAGE_LINK, blocks=APP_BLOCKS, files=[PDF, VIDEO], **fields)
+    links = () if not fields else (IMAGE_LINK,)
+    blocks = APP_BLOCKS[:2] if not fields else APP_BLOCKS
+    shown = forwarding(PAGE_LINK, *links, blocks=blocks, files=[PDF, VIDEO], **fields)
     assert (parse_share(shown), parse_mention(shown)) == (None, None)
+
+
+def test_links_to_pictures_and_image_blocks_are_shared_with_their_message() -> None:
+    found = parsed(forwarding(IMAGE_LINK, PAGE_LINK, blocks=APP_BLOCKS, text="new <https://example.com/valve.png>"))
+    shown = {block["image_url"] for block in APP_BLOCKS if block["type"] == "image" and "image_url" in block}
+    assert {file.link for file in found.files if file.link} == shown | {"https://example.com/valve.png"}
+    assert (found.text, found.is_question) == ("new", False)
+    # A forwarded message brings what it shows, too.
+    inside = FORWARD | {"files": [], "attachments": [IMAGE_LINK, PAGE_LINK]}
+    assert [file.name for file in parsed(forwarding(inside)).files] == ["valve.png"]
+    gone = parse_deletion(changed({"attachments": [inside]}, {}))
+    assert gone is not None
+    assert gone.message == "1.2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_shared"),
+    [
+        ({}, True),
+        ({"from_url": None}, True),
+        ({"title": "valve.png", "service_name": "Files"}, True),
+        ({"image_url": "https://cdn.example.com/1", "service_icon": "https://example.com/i.ico"}, True),
+        ({"image_url": "https://cdn.example.com/1", "title": "Valve"}, False),
+        ({"image_url": "https://cdn.example.com/1", "text": "A valve"}, False),
+        ({"image_url": "https://cdn.example.com/1", "service_name": "Shop"}, False),
+        ({"image_url": "https://cdn.example.com/1", "author_name": "Ann"}, False),
+        ({"image_url": "https://cdn.example.com/1", "is_app_unfurl": True}, False),
+        ({"image_url": None, "thumb_url": "https://example.com/valve.png"}, True),
+        ({"image_url": None, "thumb_url": "https://cdn.example.com/1"}, False),
+        ({"image_url": "file:///etc/passwd"}, False),
+        ({"from_url": None, "original_url": None}, False),
+    ],
+)
+def test_only_a_link_to_the_picture_itself_is_a_share(changes: Json, *, is_shared: bool) -> None:
+    assert bool(parse_share(forwarding(IMAGE_LINK | changes))) is is_shared
 
 
 def test_everything_that_slack_shows_is_asked_about() -> None:
@@ -94,17 +131,42 @@ def test_command_with_an_unfurled_link_stays_a_command() -> None:
     assert parse_share(mention(text="<@U0BOT> status", files=[PDF])) is None
 
 
-def test_unfurls_that_arrive_later_are_no_shares() -> None:
-    later = event(
-        type="message",
-        subtype="message_changed",
-        hidden=True,
-        **DIRECT,
-        ts="1.3",
-        message={"type": "message", "user": "U1", "ts": "1.2", "text": "x", "attachments": [IMAGE_LINK, FORWARD]},
-        previous_message={"type": "message", "user": "U1", "ts": "1.2", "text": "x"},
+SAID: Json = {"type": "message", "user": "U1", "ts": "1.2", "text": "x"}
+
+
+def shown_later(after: Json, before: Json = SAID, **fields: object) -> Json:
+    place: Json = {"channel": "C1", "channel_type": "channel", "ts": "1.3", **fields}
+    return event(
+        type="message", subtype="message_changed", hidden=True, **place, message=after, previous_message=before
     )
-    assert (parse_share(later), parse_mention(later), parse_deletion(later)) == (None, None, None)
+
+
+def test_link_that_slack_shows_later_is_shared_with_its_message() -> None:
+    after = SAID | {"attachments": [IMAGE_LINK, PAGE_LINK, FORWARD], "thread_ts": "1.1", "edited": {"ts": "1.2"}}
+    found = parsed(shown_later(after, SAID | {"edited": {"ts": "1.2"}}))
+    assert [file.name for file in found.files] == ["valve.png"]
+    assert (found.ts, found.reply_to, found.channel, found.user) == ("1.2", "1.1", "C1", "U1")
+    # The inbox knows it from another event of the message.
+    assert found.files == parsed(forwarding(IMAGE_LINK)).files
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "place"),
+    [
+        ({}, {}, DIRECT),
+        ({"text": "<@U0BOT> x"}, {"text": "<@U0BOT> x"}, {}),
+        ({}, {"attachments": [IMAGE_LINK]}, {}),
+        ({}, {"text": "before the edit"}, {}),
+        ({"bot_id": "B2"}, {}, {}),
+        ({"subtype": "bot_message"}, {}, {}),
+        ({"subtype": "tombstone", "hidden": True}, {}, {}),
+        ({"user": "U0BOT"}, {}, {}),
+        ({"attachments": [PAGE_LINK, FORWARD]}, {}, {}),
+    ],
+)
+def test_other_changes_of_messages_are_no_shares(after: Json, before: Json, place: Json) -> None:
+    later = shown_later(SAID | {"attachments": [IMAGE_LINK]} | after, SAID | before, **place)
+    assert (parse_share(later), parse_mention(later)) == (None, None)
 
 
 def test_image_blocks_are_found_and_icons_only_if_there_is_nothing_else() -> None:

@@ -10,7 +10,8 @@ from bot.adapters.embedded.verification import scoring
 from bot.images.features.comparison import differences, fine_print
 from bot.images.features.comparison.differences import Difference
 from bot.images.features.fingerprint import luminance
-from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features, unpack
+from bot.images.features.local_features import LocalFeatures, extract_local_features, unpack
+from bot.images.features.query_views import QueryView
 from tests.fixtures.scenes import SIZE, scene
 
 WIDTH, HEIGHT = SIZE

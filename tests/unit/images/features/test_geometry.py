@@ -18,7 +18,8 @@ from bot.images.features import geometry, warping
 from bot.images.features.comparison import colours
 from bot.images.features.fingerprint import ORIENTATION_MATRICES, luminance
 from bot.images.features.geometry import Alignment
-from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features, unpack
+from bot.images.features.local_features import LocalFeatures, extract_local_features, unpack
+from bot.images.features.query_views import QueryView
 from tests.fixtures.scenes import SIZE, scene
 
 Matrix = npt.NDArray[np.float64]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import struct
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event, current_thread
-from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -15,17 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.images.features import geometry, local_features
+from bot.images.features import geometry
 from bot.images.features.fingerprint import luminance
-from bot.images.features.local_features import (
-    QUERY_POINTS,
-    STORED_POINTS,
-    LocalFeatures,
-    QueryRegion,
-    QueryView,
-    extract_local_features,
-    unpack,
-)
+from bot.images.features.local_features import STORED_POINTS, LocalFeatures, extract_local_features, unpack
+from bot.images.features.query_views import QueryView
 from tests.fixtures.scenes import scene
 
 Pixels = npt.NDArray[np.uint8]
@@ -88,18 +78,6 @@ def test_damaged_fine_luminance_is_refused_or_missing() -> None:
     assert replace(one, encoded=b"no picture").fine_luminance() is None
 
 
-def test_query_has_no_fine_luminance() -> None:
-    pixels = np.asarray(scene(1))
-    assert not QueryView(pixels, luminance(pixels)).features.encoded
-
-
-def test_negative_is_the_view_of_the_inverted_picture() -> None:
-    pixels = np.asarray(scene(1))
-    view = QueryView(pixels, luminance(pixels))
-    np.testing.assert_array_equal(view.inverted.gray, 255 - view.gray)
-    assert view.inverted is view.inverted
-
-
 def test_points_are_in_units_of_the_long_side() -> None:
     one = extracted(np.asarray(scene(1, (400, 200))))
     assert len(one.points) == STORED_POINTS
@@ -117,47 +95,6 @@ def test_points_are_spread_over_the_picture() -> None:
     counts = np.bincount(cells[:, 1] * 4 + cells[:, 0], minlength=16)
     assert (counts > 0).sum() >= 14
     assert counts[0] < len(points) / 3
-
-
-def test_query_has_more_points_than_a_stored_picture() -> None:
-    pixels = np.asarray(scene(1))
-    view = QueryView(pixels, luminance(pixels))
-    assert STORED_POINTS < len(view.features.points) <= QUERY_POINTS
-
-
-def test_mirrored_view_equals_the_view_of_the_mirrored_picture() -> None:
-    pixels = np.asarray(scene(1))
-    mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    expected = QueryView(mirrored, luminance(mirrored)).features
-    look = QueryRegion(pixels, luminance(pixels), range(8))
-    assert look.view.mirrored.features.pack() == expected.pack()
-    assert look.view is look.view
-
-
-def test_points_are_computed_early_in_another_thread() -> None:
-    pixels = np.asarray(scene(1))
-    found = patch.object(local_features, "extract_point_features", side_effect=lambda _: current_thread().name)
-    with found, ThreadPoolExecutor(1, thread_name_prefix="early") as pool:
-        early = QueryRegion(pixels, luminance(pixels), range(8), pool=pool)
-        early.start_points()
-        pool.submit(bool).result()
-        assert str(early.points) == "early_0"
-
-
-def test_points_do_not_wait_for_a_busy_or_closed_pool() -> None:
-    pixels, busy = np.asarray(scene(1)), Event()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = QueryRegion(pixels, luminance(pixels), range(8), pool=pool)
-        pool.submit(busy.wait, 10)
-        waiting.start_points()
-        try:
-            assert len(waiting.points.codes) > 0
-        finally:
-            busy.set()
-    closed = QueryRegion(pixels, luminance(pixels), range(8), pool=pool)
-    closed.start_points()
-    closed.cancel_points()
-    assert len(closed.points.codes) == len(waiting.points.codes)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

@@ -14,7 +14,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, 
 from bot.domain.matches import Match
 from bot.services.access.privacy import PrivacyService
 from bot.services.search.grouping import FoundImage, RankedMatch, agreement_credit, group_by_entity
-from bot.services.search.search import SearchResult
+from bot.services.search.search_result import SearchResult
 from tests.fakes.conversations import FakeChannelDirectory, NoOrigins
 from tests.unit.services.access.readers import (
     ANN,

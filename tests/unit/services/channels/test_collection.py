@@ -20,7 +20,8 @@ from bot.services.channels.collection import CollectService, FileWithdrawn, Shar
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.addition import AddService
 from bot.services.images.new_image import NewImage
-from bot.services.search.search import SearchResult, SearchService
+from bot.services.search.search import SearchService
+from bot.services.search.search_result import SearchResult
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import embedded_search, noisy_copy, random_picture
 from tests.fixtures.storages import StoragePlace

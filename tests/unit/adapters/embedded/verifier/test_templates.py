@@ -15,7 +15,8 @@ from bot.adapters.embedded.ports import Candidate, QueryFeatures
 from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import Verdict
 from bot.images.features import fingerprint
-from bot.images.features.local_features import QueryRegion, extract_local_features
+from bot.images.features.local_features import extract_local_features
+from bot.images.features.query_views import QueryRegion
 from tests.fixtures.scenes import picture, scene
 
 

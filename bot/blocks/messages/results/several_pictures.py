@@ -10,7 +10,8 @@ from typing import Protocol
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import MESSAGE_TEXT, Block, fits, shorten
 from bot.blocks.messages.image_details import NO_PICTURE, with_picture
-from bot.blocks.messages.matches import (
+from bot.blocks.messages.results.actions import actions_for_several
+from bot.blocks.messages.results.matches import (
     DEFAULT_PRESENTATION,
     MAX_NOTE_SHOWN,
     PresentationOptions,
@@ -23,8 +24,7 @@ from bot.blocks.messages.matches import (
     said_first,
     short_caveats,
 )
-from bot.blocks.messages.result_actions import actions_for_several
-from bot.blocks.messages.search_results import (
+from bot.blocks.messages.results.one_picture import (
     asked_text,
     context_blocks,
     headline,
@@ -169,9 +169,9 @@ class _Several:
         title = wording.short_picture_title(number, code(one_line(picture.name), ""), link)
         if found is None:
             return [section(f"{title}\n{escape_sentence(picture.problem)}", f"{BlockId.NOTICE}_{number}")]
-        said = context_blocks(
-            caveat_sentences(found.caveats - self._common - said_first(found)), f"{BlockId.LEFT_OUT}_{number}"
-        )
+        by_preview = [wording.COMPARED_BY_PREVIEW] if options.is_preview else []
+        caveats = caveat_sentences(found.caveats - self._common - said_first(found))
+        said = context_blocks([*by_preview, *caveats], f"{BlockId.LEFT_OUT}_{number}")
         if not found.matches:
             return [section(f"{title}\n{summary(found, 0, 0)}"), *said]
         best = found.matches[0]
@@ -189,7 +189,8 @@ def _has_copy(found: SearchAnswer) -> bool:
 
 def _left_out(answered: Sequence[tuple[SearchAnswer, PresentationOptions]]) -> list[str]:
     """Return what is not shown of all pictures of a message, and how old the results are."""
-    sentences: list[str] = []
+    missing = dict.fromkeys(name for found, _ in answered for name in found.missing)
+    sentences = [wording.databases_missing(list(missing))] if missing else []
     if weaker := sum(found.weaker for found, _ in answered):
         sentences.append(wording.weaker_hidden(weaker))
     if hidden := sum(found.hidden for found, _ in answered):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import Block, escape, fit
 from bot.blocks.messages.image_details import address, image_of
-from bot.blocks.messages.matches import (
+from bot.blocks.messages.results.actions import MOST_BUTTONS, photos_button, result_actions
+from bot.blocks.messages.results.matches import (
     DEFAULT_PRESENTATION,
     AskedPicture,
     PresentationOptions,
@@ -18,7 +19,6 @@ from bot.blocks.messages.matches import (
     said_first,
     short_caveats,
 )
-from bot.blocks.messages.result_actions import MOST_BUTTONS, photos_button, result_actions
 from bot.blocks.mrkdwn import code, database_code, database_size, database_words, user_mention
 from bot.blocks.reply import Reply, buttons, context_block, section
 from bot.blocks.wording import results as wording

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bot.blocks.button_state import MAX_BUTTON_VALUE, EntityState, SearchState, encode_option, encode_searches
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import OPTIONS, OVERFLOW_OPTIONS, Block, length, shorten, size
-from bot.blocks.messages.matches import PresentationOptions, RankedAnswer, SearchAnswer
+from bot.blocks.messages.results.matches import PresentationOptions, RankedAnswer, SearchAnswer
 from bot.blocks.mrkdwn import MAX_NAME_SHOWN, one_line
 from bot.blocks.reply import button, option, overflow, select
 from bot.blocks.wording import buttons as labels

@@ -1,0 +1,53 @@
+"""State that buttons and modals carry in Slack, so that they work at any time and in any process."""
+
+from __future__ import annotations
+
+from bot.blocks.button_state.base import MAX_BUTTON_VALUE, MAX_METADATA, MAX_NUMBER, InteractionState
+from bot.blocks.button_state.forms import NOTHING_ENTERED, FormInput, FormState
+from bot.blocks.button_state.options import decode_image_option, decode_option, encode_image_option, encode_option
+from bot.blocks.button_state.searches import (
+    WITH_TEXT,
+    WITHOUT_TEXT,
+    SearchState,
+    decode_searches,
+    encode_part,
+    encode_searches,
+)
+from bot.blocks.button_state.subjects import (
+    AddState,
+    CommandState,
+    EntityState,
+    FindState,
+    ImageState,
+    ListState,
+    MergeState,
+    NameState,
+)
+
+__all__ = [
+    "MAX_BUTTON_VALUE",
+    "MAX_METADATA",
+    "MAX_NUMBER",
+    "NOTHING_ENTERED",
+    "WITHOUT_TEXT",
+    "WITH_TEXT",
+    "AddState",
+    "CommandState",
+    "EntityState",
+    "FindState",
+    "FormInput",
+    "FormState",
+    "ImageState",
+    "InteractionState",
+    "ListState",
+    "MergeState",
+    "NameState",
+    "SearchState",
+    "decode_image_option",
+    "decode_option",
+    "decode_searches",
+    "encode_image_option",
+    "encode_option",
+    "encode_part",
+    "encode_searches",
+]
