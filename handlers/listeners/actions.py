@@ -134,6 +134,8 @@ class ActionListener:
 
     async def _run_command(self, request: ActionRequest, requester: Requester, body: Mapping[str, Any]) -> None:
         command = CommandState.decode(request.value).text
+        # The button's message is the bot's own, so an image that the command adds isn't from there.
+        requester = replace(requester, message="")
         await self._commands.run_text(requester, command, request.trigger_id, defer=body)
 
     async def _more(self, request: ActionRequest, requester: Requester) -> None:

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import SearchState
 from bot.blocks.messages.notices import no_database_reply
 from bot.domain.channels import ChannelKind
+from bot.domain.identifiers import ALL_DATABASES
 from bot.services.search.lookup import NoDatabase
 from bot.services.search.search import DEFAULT_MINIMUM
 from bot.telemetry.metrics import Metrics
@@ -74,10 +75,18 @@ class MentionListener:
         self, mention: Mention, pictures: Sequence[SearchState], command: str, client: AsyncWebClient
     ) -> None:
         """Answer in the thread, as if the pictures had been shared there. Raises UserError and BackendError."""
-        requester = requester_of(mention, client)
-        given = grammar.modifiers_of(command)
+        requester, given = requester_of(mention, client), grammar.modifiers_of(command)
+        directory = self._answers.directory(requester)
+        kind = await directory.kind(mention.channel, mention.kind)
+        requester = replace(requester, kind=kind if mention.kind is ChannelKind.PUBLIC else mention.kind)
+        named = given.database
+        if named == ALL_DATABASES and (
+            requester.kind is ChannelKind.SHARED or await directory.has_guests(mention.channel)
+        ):
+            # Not everybody in the channel may know of all databases, so use the channel's.
+            named = None
         try:
-            key = await self._answers.database(requester, given.database)
+            key = await self._answers.database(requester, named, or_all=True)
         except NoDatabase:
             await requester.reply_publicly(no_database_reply(mention.channel))
             return
@@ -92,8 +101,6 @@ class MentionListener:
             )
             for state in pictures
         ]
-        kind = await self._answers.directory(requester).kind(mention.channel, mention.kind)
-        requester = replace(requester, kind=kind if mention.kind is ChannelKind.PUBLIC else mention.kind)
         reader = requester.as_reader if mention.channel.startswith("D") else requester.channel_reader
         work = self._answers.search(requester, reader, states)
         await requester.reply_publicly(await with_progress(work, requester.reply_sentence))

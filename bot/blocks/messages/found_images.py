@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -26,6 +27,8 @@ MAX_PASSAGES = 4
 # Slack reads emphasis only at the boundary of a word, and has no escape for its signs.
 _BOUNDARY = "\u200b"
 _SIGNS = str.maketrans({"*": "∗", "`": "'", "~": "∼"})
+_ITALIC = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_EMOJI = re.compile(r":(?=[\w+'-]+:)")
 
 
 class FoundPassage(Protocol):
@@ -111,7 +114,10 @@ def _passage(passage: FoundPassage) -> str:
 
 def _plain(text: str) -> str:
     blank = " " if text[:1].isspace() else "", " " if text[1:] and text[-1:].isspace() else ""
-    return escape(f"{blank[0]}{one_line(sendable(text))}{blank[1]}".translate(_SIGNS))
+    shown = one_line(sendable(text)).translate(_SIGNS)
+    # Look-alikes: an underscore inside a word and a single colon have no effect, and stay.
+    shown = _EMOJI.sub("∶", _ITALIC.sub("ˍ", shown))
+    return escape(f"{blank[0]}{shown}{blank[1]}")
 
 
 def _buttons(page: FoundPage, start: int, end: int) -> list[Block]:

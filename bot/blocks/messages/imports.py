@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bot.blocks.limits import escape, shorten
-from bot.blocks.mrkdwn import one_line
+from bot.blocks.ids import BlockId
+from bot.blocks.limits import Block, fit, shorten
+from bot.blocks.mrkdwn import code, escape_sentence
 from bot.blocks.reply import Reply, context_block, mrkdwn_reply, section
 from bot.blocks.wording import imports as wording
 
 MAX_REFUSALS = 15
 _MAX_REASON = 160
+_LINES_PER_SECTION = 3
+"""A section takes 3,000 characters, and escaped ones are up to five times as many."""
 
 
 def progress_reply(table: str, done: int = 0, total: int = 0) -> Reply:
@@ -39,15 +43,19 @@ def import_reply(
 
     """
     named = ", ".join(f"{count:,} {name}" for count, name in counts if count) or "no rows"
-    blocks = [context_block(escape(remark)) for remark in remarks]
+    text = wording.imported(table, database, named)
+    before = [context_block(escape_sentence(remark)) for remark in remarks]
     if different:
-        blocks.append(section(wording.differing(different)))
+        before.append(section(wording.differing(different)))
     lines = [
-        f"• Line {line:,}, {escape(shorten(one_line(file), _MAX_REASON))}: {escape(shorten(reason, _MAX_REASON))}"
+        f"• Line {line:,}, {code(file)}: {escape_sentence(shorten(reason, _MAX_REASON))}"
         for line, file, reason in refused[:MAX_REFUSALS]
     ]
-    if len(refused) > MAX_REFUSALS:
-        lines.append(f"… and {len(refused) - MAX_REFUSALS:,} more.")
-    # A section takes 3,000 characters.
-    blocks += [section("\n".join(lines[start : start + 6])) for start in range(0, len(lines), 6)]
-    return mrkdwn_reply(wording.imported(table, database, named), *blocks)
+
+    def build(kept: int) -> list[Block]:
+        rest = len(refused) - kept
+        shown = [*lines[:kept], *([f"… and {rest:,} more."] if rest else [])]
+        parts = [shown[start : start + _LINES_PER_SECTION] for start in range(0, len(shown), _LINES_PER_SECTION)]
+        return [section(text, BlockId.NOTICE), *before, *(section("\n".join(part)) for part in parts)]
+
+    return replace(mrkdwn_reply(text), blocks=fit(len(lines), build))

@@ -123,7 +123,8 @@ def photos_reply(
 def _title(info: DatabaseInfo, state: ListState, total: int, ids: int) -> str:
     order = _ORDERS.get(state.order, wording.NEWEST_FIRST)
     page, pages = state.offset // IMAGES_PER_PAGE + 1, -(-total // IMAGES_PER_PAGE)
-    return wording.listing_title(info.key.name, state.prefix, total, order, (page, pages), ids=ids)
+    # Images may have been deleted since the button was shown.
+    return wording.listing_title(info.key.name, state.prefix, total, order, (min(page, pages), pages), ids=ids)
 
 
 _ORDERS: Mapping[str, str] = {Order.OLDEST_FIRST: wording.OLDEST_FIRST, Order.BY_ID: wording.BY_ID}

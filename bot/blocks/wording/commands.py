@@ -28,7 +28,7 @@ URL_INVALID = "An image URL must start with `https://` or `http://`. Check it an
 COLLECT_TAKES_NO_MINIMUM = "`watch collect` doesn't take `min:` because it adds every image. Use `watch guard` instead."
 QUOTED_NOTE = 'Put a note in quotes: `note:"spare valve"`.'
 MINIMUM_INVALID = "`min:` must be a number from 0 to 10."
-ORDER_INVALID = "`order:` must be `desc` (newest first) or `asc` (oldest first), or `id`."
+ORDER_INVALID = "`order:` must be `desc` (newest first), `asc` (oldest first) or `id`."
 
 
 def top_invalid(most: int) -> str:

@@ -136,7 +136,12 @@ def listing_title(
 
 
 def photos_title(database: str, entity: str, start: int, shown: int, total: int) -> str:
-    """Return the first line above pictures of an entity: all of them, or those after ``start``."""
+    """Return the first line above pictures of an entity: all of them, or those after ``start``.
+
+    None are left there if images were deleted since the button was shown.
+    """
+    if not shown:
+        return f"No more photos of {entity_code(entity)} in {code(database)}."
     which = count(total, "photo")
     if shown < total:
         which = f"Photos {start + 1} to {start + shown} of {total}" if shown > 1 else f"Photo {start + 1} of {total}"

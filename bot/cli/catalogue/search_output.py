@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -96,12 +97,17 @@ def _row(storage: SqlStorage, ranked: RankedMatch) -> tuple[str | Text, ...]:
     if record:
         added, location = when(record.added_at), location_of(storage, record)
         stored = (record.source_name, size(record), added, record.data_id, location)
-    found = (f"{match.score:.1f}/10", _verdict(match), match.entity, str(ranked.photos), clean(ranked.note))
+    found = (_points(match), _verdict(match), match.entity, str(ranked.photos), clean(ranked.note))
     return (str(ranked.rank), *found, *stored)
 
 
 def _score(match: Match) -> str:
-    return f"{match.score:.1f}/10".rjust(len("10.0/10"))
+    return _points(match).rjust(len("10.0/10"))
+
+
+def _points(match: Match) -> str:
+    """Return ``9.8/10``. The score is cut as in Slack, not rounded: 8.96 must not pass for a 9, or 4.97 for a 5."""
+    return f"{math.floor(match.score * 10 + 1e-6) / 10:.1f}/10"
 
 
 def _verdict(match: Match) -> Text:
@@ -126,10 +132,12 @@ def show_outcome(outcome: SearchOutcome) -> None:
 
 
 def show_summary(key: DatabaseKey, outcomes: Sequence[SearchOutcome]) -> None:
-    """Print what became of several pictures."""
+    """Print what became of several pictures. Found are copies and same items, as in Slack."""
     results = [outcome.result for outcome in outcomes if outcome.result]
-    found, refused = sum(bool(result.matches) for result in results), len(outcomes) - len(results)
-    rest = f", {refused:,} refused" if refused else ""
+    verdicts = [result.matches[0].match.verdict for result in results if result.matches]
+    found = sum(verdict.is_copy or verdict is Verdict.SAME_ITEM for verdict in verdicts)
+    similar, refused = verdicts.count(Verdict.SIMILAR), len(outcomes) - len(results)
+    rest = (f", {similar:,} similar" if similar else "") + (f", {refused:,} refused" if refused else "")
     print_line(f"Found {found:,} of {counted(len(outcomes), 'picture')} in “{key.name}”{rest}.")
     _show_caveats(frozenset[Caveat]().union(*(result.caveats for result in results)))
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.catalogue.images import document
+from bot.cli.catalogue.records import SHORT
 from bot.cli.session import ServiceSession, context_of
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.cli.terminal.options import AsJson, InDatabase
-from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table
+from bot.cli.terminal.output import clean, counted, is_terminal, print_line, print_remark, show_json, show_table
 from bot.domain.errors import SettingsError
 from bot.domain.matches import MAX_RESULTS
 from bot.domain.texts import TextCounts
@@ -28,9 +29,11 @@ NOT_READ = "Text in pictures is not read here. Set VSEARCH_READ_TEXT=on, and ins
 def find(
     ctx: typer.Context,
     *,
-    words: Annotated[list[str], typer.Argument(help="Words of the id, note, file name, or text in the picture.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS", help="Words of the id, note, file name, or text in the picture.")
+    ],
     database: InDatabase = None,
-    top: Annotated[int, typer.Option(min=1, max=MAX_RESULTS, help="Maximum number of images.")] = 10,
+    top: Annotated[int, typer.Option(metavar="N", min=1, max=MAX_RESULTS, help="Maximum number of images.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Find the images of a database by words, those with most of them first."""
@@ -46,13 +49,19 @@ def find(
         return
     name = result.databases[0].key.name
     if result.matches:
+        shown = SHORT if is_terminal() else 0
         rows = [
-            (f"{one.agreeing}/{one.words}", one.record.entity, clean(" · ".join(part.text for part in one.passages)))
+            (
+                f"{one.agreeing}/{one.words}",
+                one.record.entity,
+                clean(" · ".join(part.text for part in one.passages)),
+                one.record.data_id[-shown:],
+            )
             for one in result.matches
         ]
-        show_table(("Words", "Id", "Found in"), rows, right=("Words",))
+        show_table(("Words", "Id", "Found in", "Image"), rows, right=("Words",))
     else:
-        print_line(f"No picture in “{name}” has these words.")
+        print_line(f"No image in “{name}” has these words.")
     if counts.waiting:
         print_remark(f"The text of {counted(counts.waiting, 'picture')} isn't read yet.", "yellow")
 

@@ -199,7 +199,7 @@ class AddService:
     ) -> dict[EntityId, EntityId]:
         """Return the ids that their origins keep as typed: the database's spelling is only in closed conversations."""
         kept: dict[EntityId, EntityId] = {}
-        for entity in typed:
+        for entity in dict.fromkeys(typed):
             spelling = spelled[entity.key]
             if spelling != entity and spelling.is_same(entity):
                 images = await self._storage.catalogue.of_entity(key, spelling)

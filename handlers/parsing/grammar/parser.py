@@ -105,10 +105,8 @@ def is_prose(text: str) -> bool:
     return not is_command(text) and verb not in known
 
 
-_POINTING = frozenset(
-    ("similar", "same", "alike", "like", "the", "this", "that", "it", "these", "those", "one", "ones")
-    + ("image", "images", "picture", "pictures", "photo", "photos", "match", "matches")
-)
+_POINTING = frozenset({"similar", "same", "alike", "like", "the", "this", "that", "it", "these", "those", "one"})
+_POINTING |= {"image", "images", "picture", "pictures", "photo", "photos", "match", "matches", "ones"}
 """Words after “find” that name no words to look for, but mean a picture: “find similar images”."""
 
 

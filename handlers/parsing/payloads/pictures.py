@@ -57,7 +57,7 @@ def picture_links(message: Mapping[str, Any]) -> dict[str, SharedFile]:
     found: dict[str, SharedFile] = {}
     for raw in items(message.get("attachments"))[:MAX_LINKS]:
         if picture := _linked_picture(attachment := mapping(raw)):
-            found |= dict.fromkeys(_addresses(attachment), picture)
+            found |= dict.fromkeys(_addresses(attachment) or [picture.link], picture)
     return found
 
 
@@ -204,7 +204,7 @@ def _linked_picture(attachment: Mapping[str, Any]) -> SharedFile | None:
     """Return the picture of an attachment that Slack made of a link to it. Its preview of a page has words, too."""
     addresses = _addresses(attachment)
     shown = text(attachment.get("image_url")) or text(attachment.get("thumb_url"))
-    if not addresses or _is_message(attachment):
+    if _is_message(attachment):
         return None
     is_itself = _comparable(shown) in map(_comparable, addresses)
     if not is_itself and (not attachment.get("image_url") or any(map(attachment.get, (*_WORDS, *_OF_APP)))):

@@ -148,10 +148,8 @@ async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
     assert answer.to == SOMEONE
     topics = [await run_command(slack, f"help {topic}") for topic in help_wording.TOPICS]
     everything = "".join(topic.everything for topic in topics)
-    for verb in VERBS:
-        assert f"/vsearch {verb}" in everything
-    for verb in ("db create", "db delete", "db link", "find"):
-        assert f"/vsearch {verb}" in everything
+    commands = {*VERBS, "search last", "db create", "db delete", "db link"} - {"last", "help"}
+    assert [command for command in sorted(commands) if f"/vsearch {command}" not in everything] == []
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.app.slack_app import SlackApp
+from bot.domain.channels import ChannelMode
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import DatabaseKey, EntityId, Note
 from bot.domain.matches import Matches
@@ -17,7 +18,7 @@ from tests.scenario.conftest import Start, fill
 from tests.scenario.interactions.test_app_home import open_home
 from tests.scenario.privacy.private_images import start_with_private_image
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, key_of, run_command
-from tests.scenario.support.shares import reply
+from tests.scenario.support.shares import reply, watch
 
 
 async def annotate(app: SlackApp, database: str, entity: str, note: str) -> None:
@@ -61,7 +62,7 @@ async def test_pages_are_full_and_reachable_by_buttons(slack: FakeSlack, start: 
     second = await slack.wait_for_edit(first)
     await slack.press(second, "find_page:next")
     third = await slack.wait_for_edit(second)
-    assert [text.count("Added ") for text in (first.everything, second.everything, third.everything)] == [4, 4, 2]
+    assert [text.count("added ") for text in (first.everything, second.everything, third.everything)] == [4, 4, 2]
     assert "`part_00`" in third.everything
 
 
@@ -178,3 +179,23 @@ async def test_mention_beside_a_picture_searches_all_databases(slack: FakeSlack,
     await fill(app, "brand", gasket=GASKET)
     answer = await reply(slack, await slack.upload(VALVE, text=f"<@{slack.state.bot_user}> in:* min:0"))
     assert "all databases (2 images)" in answer.everything
+
+
+async def test_mention_below_a_picture_searches_all_databases(slack: FakeSlack, start: Start) -> None:
+    slack.add_person("U0GUEST", is_ultra_restricted=True)
+    slack.add_channel("C0GUESTS", "with-guests", members=[SOMEONE, "U0GUEST"])
+    app = await start()
+    await fill(app, "parts", valve=VALVE)
+    await fill(app, "brand", gasket=GASKET)
+    await watch(app, ChannelMode.OFF)
+    shared = await slack.upload(VALVE)
+    await slack.say("in:* min:0", thread_ts=shared.ts, mention=True)
+    assert "all databases (2 images)" in (await reply(slack, shared)).everything
+    # The names of databases are not for every guest.
+    await watch(app, ChannelMode.COLLECT, "brand", channel="C0GUESTS")
+    shared = await slack.upload(VALVE, channel="C0GUESTS")
+    await slack.wait_for_reaction(shared)
+    await slack.say("in:* min:0", channel="C0GUESTS", thread_ts=shared.ts, mention=True)
+    answer = await reply(slack, shared)
+    assert "`brand`" in answer.everything
+    assert "`parts`" not in answer.everything

@@ -9,8 +9,9 @@ from bot.domain.catalogue import SlackOrigin
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import EntityId, Note
 from tests.fakes.slack import SOMEONE, FakeSlack
-from tests.scenario.conftest import Start, fill
+from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, VALVE, action_ids, key_of, press, run_command
+from tests.scenario.support.shares import images_in
 
 RUN = "run_command"
 
@@ -50,6 +51,18 @@ async def test_button_runs_the_command_that_was_meant(slack: FakeSlack, start: S
     assert action_ids(suggestion) == [RUN]
     answer = await press(slack, suggestion, RUN)
     assert result in answer.everything
+
+
+async def test_suggested_addition_of_a_url_comes_from_no_message(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
+    """The message with the button is the bot's own."""
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
+    await fill(app, "parts")
+    suggestion = await run_command(slack, f"add {pictures.url('valve.png', VALVE)} in:prats id:valve")
+    await press(slack, suggestion, RUN)
+    [added] = await images_in(app, "parts")
+    assert (added.entity, added.origin) == ("valve", None)
 
 
 async def test_suggested_command_opens_its_form(slack: FakeSlack, start: Start) -> None:

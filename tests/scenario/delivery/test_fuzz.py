@@ -20,6 +20,7 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json
 from tests.fakes.slack.delivery.http_mode import FORM, JSON, HttpMode
 from tests.fakes.slack.values import Ack
 from tests.fixtures.pictures import encoded, photo
+from tests.scenario.support.requests import act
 from tests.scenario.support.web_bot import WebBot, stock, web_bot
 
 VALVE = encoded(photo(320, 240, seed=1), "PNG")
@@ -94,7 +95,7 @@ async def perform_all_interactions(slack: FakeSlack) -> None:
     shared = await slack.upload(VALVE, mention=True, text="in:parts top:1 min:0")
     answer = await slack.wait_for_reply(shared.channel, shared.ts)
     for action in (ActionId.MORE, ActionId.ADD_THIS, ActionId.ANOTHER_DATABASE):
-        await slack.press(answer, action)
+        await act(slack, answer, action)
     view = await slack.wait_for_view()
     await slack.submit(view)
     await slack.say("db", mention=True)

@@ -45,7 +45,7 @@ async def test_table_with_a_zip_is_imported_and_reported(slack: FakeSlack, start
     assert len(slack.replies(shared.ts)) == 1
     report = slack.replies(shared.ts)[0].everything
     assert "Imported `parts.csv` into `parts`: 2 new, 1 refused." in report
-    assert "Line 4, gone.png: photos.zip has no file of this name." in report
+    assert "Line 4, `gone.png`: photos.zip has no file of this name." in report
     assert answer.ts == slack.replies(shared.ts)[0].ts
     records = {str(record.entity): record for record in await images_in(app)}
     assert {entity: record.note for entity, record in records.items()} == {"VLV-0042/A": "brass; DN 25", "Gasket 7": ""}

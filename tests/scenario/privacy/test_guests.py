@@ -8,7 +8,7 @@ from bot.app.slack_app import SlackApp
 from bot.domain.channels import ChannelMode
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import action_ids, press, run_command
+from tests.scenario.support.requests import action_ids, press, run_command, shown_pictures
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, images_in, reply, settled, watch
 
 HERE, THERE = "C0HERE", "C0THERE"
@@ -129,8 +129,8 @@ async def test_uploads_do_not_reveal_ids_of_other_databases(slack: FakeSlack, st
     await reply(slack, await slack.upload(OTHER, user=MEMBER, channel=THERE))
     answer = await last(slack, GUEST)
     assert "`sofa`" in answer.everything
-    shown = [block["accessory"]["slack_file"]["id"] for block in answer.blocks if "accessory" in block]
-    files = [slack.state.files[file] for file in shown]
+    files = [slack.state.files[picture["slack_file"]["id"]] for picture in shown_pictures(answer)]
+    assert files
     assert "merger_plan" not in str([(file.name, file.info) for file in files])
 
 

@@ -14,6 +14,7 @@ from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pages import PageRequest
 from tests.fakes.slack import FakeSlack, Message
+from tests.scenario.support.requests import shown_pictures
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, reply
 from tests.scenario.support.web_bot import PUBLIC, WebBot, install, oauth_settings, stock, web_bot
 
@@ -132,7 +133,7 @@ async def test_third_workspaces_delivery_reaches_neither(slack: FakeSlack, bot: 
 
 
 def picture_of(message: Message) -> str:
-    [address] = [block["accessory"]["image_url"] for block in message.blocks if "accessory" in block]
+    [address] = [picture["image_url"] for picture in shown_pictures(message)]
     assert address.startswith(f"{PUBLIC}/media/")
     return str(address)
 

@@ -15,7 +15,7 @@ from bot.domain.channels import ChannelMode
 from bot.services.images.addition import AddService
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, run_command
+from tests.scenario.support.requests import GASKET, VALVE, run_command, shown_pictures
 from tests.scenario.support.shares import entities, images_in, reply, running, settled, watch
 from tests.scenario.support.web_bot import web_bot
 
@@ -183,7 +183,9 @@ async def test_deletion_during_an_add_by_shortcut_removes_the_image(
         await wait_for_jobs(app, 0)
         go_on.set()
         # The form closes if the work takes long.
-        await slack.wait_until(lambda: any("deleted" in text for text in (str(form.errors), slack.transcript[-1].text)))
+        await slack.wait_until(
+            lambda: any("deleted" in text for text in (str(form.errors), *(one.text for one in slack.transcript[-1:])))
+        )
     assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
 
 
@@ -284,7 +286,7 @@ async def test_links_to_a_deleted_picture_are_dead(slack: FakeSlack, tmp_path: P
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await slack.wait_for_reaction(shared)
         answer = await reply(slack, await slack.upload(VALVE, mention=True))
-        [address] = [block["accessory"]["image_url"] for block in answer.blocks if "accessory" in block]
+        [address] = [picture["image_url"] for picture in shown_pictures(answer)]
         path = urlsplit(address).path
         assert (await bot.browser.get(path)).headers["content-type"] == "image/jpeg"
         await (await slack.delete_message(shared))
@@ -302,4 +304,5 @@ async def test_deleting_the_bots_upload_deletes_no_image(slack: FakeSlack, start
     await settled(slack, app)
     assert await entities(app) == ["valve_0042"]
     answer = await reply(slack, await slack.upload(VALVE))
-    assert answer.blocks[1]["accessory"]["slack_file"]["id"] == uploads_in_slack(slack)[0] != upload
+    [shown] = shown_pictures(answer)
+    assert shown["slack_file"]["id"] == uploads_in_slack(slack)[0] != upload

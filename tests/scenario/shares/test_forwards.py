@@ -85,7 +85,7 @@ async def test_collected_forward_goes_with_its_file_or_its_message(slack: FakeSl
     # What was said about it in the other channel stays there.
     assert {record.note for record in await images_in(app)} == {"for the catalogue"}
     second = await slack.forward(source)
-    await slack.wait_for_reaction(second, "white_check_mark")
+    await slack.wait_for_reaction(second, "repeat")
     await (await slack.delete_file(source.files[0]))
     await settled(slack, app)
     [left] = await images_in(app)

@@ -11,30 +11,25 @@ from PIL import Image
 
 from bot.domain.channels import ChannelMode
 from handlers.replies import uploads
-from tests.fakes.slack import SOMEONE, FakeSlack, Json, Message
+from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, run_command
+from tests.scenario.support.requests import GASKET, VALVE, run_command, shown_pictures
 from tests.scenario.support.shares import reply, settled, watch
 from tests.scenario.support.web_bot import web_bot
 
 PUBLIC = "https://vsearch.example.com"
 
 
-def pictures(message: Message) -> list[Json]:
-    """Return the pictures of an answer, in order."""
-    return [block["accessory"] for block in message.blocks if block.get("accessory", {}).get("type") == "image"]
-
-
 def files(message: Message) -> list[str]:
     """Return the ids of the Slack files that an answer shows."""
-    return [picture["slack_file"]["id"] for picture in pictures(message) if "slack_file" in picture]
+    return [picture["slack_file"]["id"] for picture in shown_pictures(message) if "slack_file" in picture]
 
 
 async def test_uses_signed_links_with_a_public_base_url(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path, PUBLIC_BASE_URL=PUBLIC) as bot:
         await fill(bot.app, "parts", valve_0042=VALVE)
         answer = await reply(slack, await slack.upload(VALVE))
-        [picture] = pictures(answer)
+        [picture] = shown_pictures(answer)
         assert picture["image_url"].startswith(f"{PUBLIC}/media/")
         assert picture["alt_text"] == "valve_0042, 10/10, same image"
         response = await bot.browser.get(urlsplit(picture["image_url"]).path)

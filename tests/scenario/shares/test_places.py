@@ -11,7 +11,7 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json
 from tests.fakes.slack.files import connect_stub, processing_stub, tombstone
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, action_ids
+from tests.scenario.support.requests import GASKET, VALVE, action_ids, shown_pictures
 from tests.scenario.support.shares import entities, reply, settled, watch
 
 DIRECT, GROUP = "D0SOMEONE", "G0GROUP"
@@ -106,7 +106,7 @@ async def test_formats_of_phones_and_browsers_are_looked_up_and_shown(
     await slack.wait_for_reaction(await slack.upload(slack.host(content, f"valve.{suffix}")))
     answer = await reply(slack, await slack.upload(VALVE, mention=True))
     assert "`valve`" in answer.everything
-    [shown] = [block["accessory"] for block in answer.blocks if "accessory" in block]
+    [shown] = shown_pictures(answer)
     file = slack.state.files[shown["slack_file"]["id"]]
     # The stand-in refuses formats that Slack can't show. It can show this one.
     assert file.info["mimetype"] in {"image/jpeg", "image/gif"}

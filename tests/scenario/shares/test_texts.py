@@ -71,7 +71,7 @@ async def test_answer_comes_first_and_is_edited_when_the_text_is_read(slack: Fak
     reader.may_read.set()
     edited = await slack.wait_for_edit(first)
     assert "*1.*  `gasket_7`" in edited.everything
-    assert "same item  ·  text: 3 of 3 words agree" in edited.everything
+    assert "same item, 8.9/10  ·  text: 3 of 3 words agree" in edited.everything
     assert len(slack.replies(shared.reply_to)) == 1
     # The text is known now, so that further answers have it at once.
     second = await slack.upload(UNRELATED, text=ASKED, mention=True)
@@ -105,7 +105,7 @@ async def test_answer_that_the_text_does_not_change_is_left_alone(
 @pytest.mark.usefixtures("app")
 async def test_text_of_a_stored_picture_is_known_at_once(slack: FakeSlack, reader: FakeTextReader) -> None:
     answer = await reply(slack, await slack.upload(GASKET, text=ASKED, mention=True))
-    assert "same image  ·  text: 3 of 3 words agree" in answer.everything
+    assert "same image, 10/10  ·  text: 3 of 3 words agree" in answer.everything
     assert reader.read_digests == []
 
 

@@ -56,6 +56,12 @@ async def act(slack: FakeSlack, message: Message, action_id: str, *, user: str =
         await slack.press(message, action_id, user=user, about=about)
 
 
+def shown_pictures(message: Message) -> list[Json]:
+    """Return the pictures of an answer, in order, large or small."""
+    shown = (block if block["type"] == "image" else block.get("accessory", {}) for block in message.blocks)
+    return [picture for picture in shown if picture.get("type") == "image"]
+
+
 def _buttons(message: Message) -> list[str]:
     return [element["action_id"] for element in _elements(message) if "options" not in element]
 

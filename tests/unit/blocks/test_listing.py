@@ -174,3 +174,13 @@ def test_photos_of_an_entity_are_large_and_have_pages() -> None:
     whole = photos_reply(EntityState("parts", "valve_0042"), [record("1")], total=1, pictures={})
     assert whole.text == "1 photo of `valve_0042` in `parts`"
     assert pressable(whole.blocks) == {}
+
+
+def test_page_whose_images_were_deleted_meanwhile_says_so() -> None:
+    reply = photos_reply(EntityState("parts", "valve_0042", offset=10), [], total=10, pictures={})
+    check(reply)
+    assert reply.text == "No more photos of `valve_0042` in `parts`."
+    assert list(pressable(reply.blocks)) == ["Show previous"]
+    assert listing(total=10, state=ListState("parts", offset=10)).text == (
+        "10 images in `parts`, newest first, page 2 of 2"
+    )

@@ -66,6 +66,16 @@ def test_previews_and_databases_that_were_not_searched_are_named() -> None:
     assert shown(reply).count(wording.databases_missing(["logos"])) == 1
 
 
+def test_buttons_with_long_names_leave_room_for_the_pictures() -> None:
+    # A character outside the basic plane takes twelve in a message.
+    states = [dataclasses.replace(STATE, file=f"F{n}", name="\U0001f600" * 400) for n in range(2)]
+    options = [PresentationOptions(PICTURES, state, private=True, databases=2) for state in states]
+    answers = [LookupResult("long", result(match(), match("Pump 7"))) for _ in states]
+    reply = pictures_reply(answers, options)
+    check(reply)
+    assert pressable(reply.blocks)
+
+
 def test_three_proved_matches_are_read_at_a_glance() -> None:
     states = [dataclasses.replace(STATE, file=f"F{n}", name=f"{n}.jpg") for n in range(3)]
     options = [

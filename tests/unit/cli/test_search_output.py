@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import typer
 
+from bot.cli.catalogue.search_output import SearchOutcome, show_outcome, show_summary
 from bot.cli.terminal.exit_codes import ExitCode
+from bot.domain.catalogue import DatabaseInfo
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import Match, Verdict
+from bot.services.search.grouping import RankedMatch
+from bot.services.search.search_result import SearchResult
 from tests.fixtures.command_line import Vsearch, pictures, stocked, vsearch
 from tests.fixtures.pictures import encoded, photo
 
@@ -17,7 +24,7 @@ __all__ = ["pictures", "stocked", "vsearch"]
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def terminal(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal of 80 columns with colours and links."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -172,3 +179,27 @@ def test_answer_of_no_is_no_error(stocked: Vsearch, tmp_path: Path, monkeypatch:
         assert (refused.code, refused.out) == (ExitCode.FAILED, "")
         assert refused.err.splitlines()[1].startswith(last)
         assert "Error" not in refused.err
+
+
+def _outcome(*matches: Match) -> SearchOutcome:
+    key = DatabaseKey(WorkspaceId("local"), DatabaseName("parts"))
+    info = DatabaseInfo(key, 9, datetime(2026, 11, 30, tzinfo=UTC))
+    ranked = tuple(RankedMatch(rank, match, None) for rank, match in enumerate(matches, start=1))
+    return SearchOutcome("inbox/1.jpg", SearchResult(info, ranked, 0, 0.1))
+
+
+def _match(score: float, verdict: Verdict = Verdict.SIMILAR) -> Match:
+    return Match(DataId("1"), EntityId("pump"), Note(""), score, verdict)
+
+
+def test_scores_are_cut_so_that_none_passes_for_a_better_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    for score, shown in ((8.96, "8.9/10  similar"), (4.97, "4.9/10  unlikely"), (9.0, "9.0/10  similar")):
+        show_outcome(_outcome(_match(score)))
+        assert capsys.readouterr().out.lstrip().startswith(shown)
+
+
+def test_what_is_only_similar_is_not_called_found(capsys: pytest.CaptureFixture[str]) -> None:
+    copy, item = _match(9.5, Verdict.EDITED), _match(8.6, Verdict.SAME_ITEM)
+    outcomes = [_outcome(copy, _match(7)), _outcome(item), _outcome(_match(7)), _outcome(_match(2)), _outcome()]
+    show_summary(DatabaseKey(WorkspaceId("local"), DatabaseName("parts")), outcomes)
+    assert capsys.readouterr().out == "Found 2 of 5 pictures in “parts”, 1 similar.\n"

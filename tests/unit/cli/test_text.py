@@ -43,7 +43,9 @@ def test_stored_pictures_are_read_and_found(stocked: Vsearch, reader: FakeTextRe
         ({"agreeing": 1, "of": 1}, ["Pump 12.345-B"])
     ] * 2
     assert "Valve 42.jpg" in stocked("find", "valve").out, "ids and file names are found too"
-    assert "No picture in “parts” has these words." in stocked("find", "porcelain").out
+    table = stocked("find", "12345b", "--top", "2").out
+    assert all(match["data_id"] in table for match in found["matches"]), "tells two images of one text apart"
+    assert "No image in “parts” has these words." in stocked("find", "porcelain").out
 
 
 def test_search_waits_for_the_text_unless_told_not_to(stocked: Vsearch, reader: FakeTextReader, tmp_path: Path) -> None:

@@ -99,6 +99,13 @@ async def test_id_stays_if_too_many_newer_images_have_the_word(storage: SqlStora
     assert "1" in await find(storage, "valve", limit=3)
 
 
+@pytest.mark.parametrize("words", ["valve\0", "valve\ud800", "valve " * 40])
+async def test_question_that_can_not_be_an_id_is_searched_for_its_words(storage: SqlStorage, words: str) -> None:
+    for number in (1, 2):
+        await added(storage, number, said("valve", second=number))
+    assert await find(storage, words, limit=1) == ["2"]
+
+
 async def test_image_with_some_of_the_words_is_found_if_none_has_all(storage: SqlStorage) -> None:
     await added(storage, 1, said("red pump"))
     await added(storage, 2, said("red valve"))

@@ -18,6 +18,12 @@ from bot.domain.matches import Caveat
 MAX_BUTTONS_SIZE = 5000
 """Of a message's 12,000 characters. Each button carries the whole search, and a URL may be long."""
 
+MAX_SHARED_BUTTONS_SIZE = 7000
+"""The same for buttons about several pictures: each carries all searches, and still a picture's answer must fit."""
+
+LEAST_OPTIONS = 2
+"""Of a menu. Slack's own pages disagree on whether one would do."""
+
 MOST_BUTTONS = 3
 """A phone shows no more than three buttons in a row."""
 
@@ -73,9 +79,10 @@ def result_actions(
     if len(buttons) < len(wanted):
         return [], wording.NO_BUTTONS
     if len(buttons) > MOST_BUTTONS:
-        further = [element for action in wanted[MOST_BUTTONS:] if (element := action.as_option) is not None]
-        if len(further) == len(wanted) - MOST_BUTTONS:
-            buttons = [*buttons[:MOST_BUTTONS], overflow(ActionId.MENU, further)]
+        first = min(MOST_BUTTONS, len(wanted) - LEAST_OPTIONS)
+        further = [element for action in wanted[first:] if (element := action.as_option) is not None]
+        if len(further) == len(wanted) - first:
+            buttons = [*buttons[:first], overflow(ActionId.MENU, further)]
     return _within_limits(buttons, len(wanted))
 
 
@@ -154,6 +161,9 @@ def actions_for_several(
         elements += _button_for_all(label, ActionId.ADD_THIS, addable)
     if first.databases > 1:
         elements += _button_for_all(labels.SEARCH_ANOTHER_DATABASE, ActionId.ANOTHER_DATABASE, states)
+    while size(elements) > MAX_SHARED_BUTTONS_SIZE:
+        # The first ones are wanted most.
+        elements.pop()
     wanted = bool(first.private and first.can_share) + bool(addable) + (first.databases > 1)
     problem = "" if len(elements) == wanted else wording.FEWER_BUTTONS if elements else wording.NO_BUTTONS
     return [*elements, *_choice_of_picture(shown)], problem
@@ -176,7 +186,7 @@ def _choice_of_picture(shown: Sequence[tuple[int, str, SearchState, Presentation
         for number, name, state, _ in shown
         if (value := encode_option(_MORE, replace(state, offset=0))) is not None
     ][:OPTIONS]
-    if len(shown) == 1 or not options:
+    if len(options) < LEAST_OPTIONS:
         return []
     if len(options) <= OVERFLOW_OPTIONS:
         return [overflow(ActionId.MENU, options)]

@@ -97,6 +97,8 @@ def _tracked(theirs: Pixels, ours: Pixels, points: Values) -> tuple[Values, Valu
     returned = np.linalg.norm((back - points)[:, 0], axis=1) < _RETURN
     good = (found[:, 0] == 1) & (found_back[:, 0] == 1) & returned
     seen, kept = points[good][:, 0], np.asarray(moved[good][:, 0], np.float32)
+    if not len(seen):
+        return seen, kept
     agree = np.sum(_patches(theirs, seen) * _patches(ours, kept), axis=1) > _CORRELATION
     return seen[agree], kept[agree]
 

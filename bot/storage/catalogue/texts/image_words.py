@@ -24,8 +24,9 @@ from sqlalchemy import (
 )
 
 from bot.domain.channels import VisibleOrigins
+from bot.domain.errors import InvalidInput
 from bot.domain.find_words import WITH_DIGIT, Term
-from bot.domain.identifiers import DatabaseKey, DataId, entity_key
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.storage.catalogue.rows import database_id_of
 from bot.storage.catalogue.texts.vocabulary import SimilarWords, distant_words, mistyped_words
 from bot.storage.catalogue.visibility import closed_channels, is_visible
@@ -97,7 +98,7 @@ class _Search:
         if len(found) >= limit:
             # An image with this id, and those with the very words, come before newer images.
             exact = [_Pattern(frozenset({term.token})) for term in question]
-            surest = dict.fromkeys([*self._with_id(entity_key(whole), limit), *self._having_all(exact, limit)])
+            surest = dict.fromkeys([*self._with_id(whole, limit), *self._having_all(exact, limit)])
             found = surest | found
         for similar in (mistyped_words, distant_words):
             if not found:
@@ -108,8 +109,12 @@ class _Search:
             found |= dict.fromkeys(self._having_most(patterns, limit))
         return list(found)[:limit]
 
-    def _with_id(self, key: str, limit: int) -> list[DataId]:
+    def _with_id(self, whole: str, limit: int) -> list[DataId]:
         """Return the images that have the whole question as their id where the reader sees them."""
+        try:
+            key = EntityId(whole).key
+        except InvalidInput:
+            return []
         in_database = select(images.c.id).where(images.c.database_id == self.database_id)
         given = in_database.join(image_origins).where(image_origins.c.entity_key == key, *self._seen(image_origins))
         kept = in_database.join(image_origins).where(

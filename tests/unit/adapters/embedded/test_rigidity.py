@@ -134,3 +134,10 @@ def test_rigid_pictures_need_points_and_luminances_that_agree() -> None:
     assert rigidity.may_be_rigid(alignment)
     for worse in ({"inliers": 10}, {"trimmed": 0.9}, {"typical": 0.4}, {"covered": 0.3, "outside": 0.8}):
         assert not rigidity.may_be_rigid(replace(alignment, **worse))
+
+
+def test_movement_can_not_be_measured_where_no_point_is_found_again() -> None:
+    plain = np.full_like(STORED, 128)
+    view = QueryRegion(plain, fingerprint.luminance(plain), range(0)).view
+    stored = extract_local_features(STORED, fingerprint.luminance(STORED))
+    assert motion.measure(view, stored, np.eye(2, 3)) is None

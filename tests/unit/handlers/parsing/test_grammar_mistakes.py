@@ -28,7 +28,7 @@ URL = "https://example.com/valve.jpg"
         (f"{URL} in:a", "database name"),
         ("add last id:", "An id must have"),
         (f"add last note:{'n' * 513}", "up to 512"),
-        ("list order:newest", "`desc` (newest first) or `asc`"),
+        ("list order:newest", "`desc` (newest first), `asc` (oldest first) or `id`"),
         (f"list prefix:{'x' * 65}", "up to 64 printable characters"),
     ],
 )

@@ -106,7 +106,9 @@ def test_links_to_pictures_and_image_blocks_are_shared_with_their_message() -> N
         ({"image_url": None, "thumb_url": "https://example.com/valve.png"}, True),
         ({"image_url": None, "thumb_url": "https://cdn.example.com/1"}, False),
         ({"image_url": "file:///etc/passwd"}, False),
-        ({"from_url": None, "original_url": None}, False),
+        ({"from_url": None, "original_url": None}, True),
+        ({"from_url": None, "original_url": None, "text": "A valve"}, False),
+        ({"from_url": None, "original_url": None, "app_id": "A2"}, False),
     ],
 )
 def test_only_a_link_to_the_picture_itself_is_a_share(changes: Json, *, is_shared: bool) -> None:
@@ -148,6 +150,10 @@ def test_link_that_slack_shows_later_is_shared_with_its_message() -> None:
     assert (found.ts, found.reply_to, found.channel, found.user) == ("1.2", "1.1", "C1", "U1")
     # The inbox knows it from another event of the message.
     assert found.files == parsed(forwarding(IMAGE_LINK)).files
+    # Other clients' attachments may not say which link they are of.
+    bare = {"image_url": "https://example.com/valve.png", "fallback": "640x480px image"}
+    assert parsed(shown_later(SAID | {"attachments": [bare]})).files == found.files
+    assert parse_share(shown_later(SAID | {"attachments": [bare]}, SAID | {"attachments": [bare]})) is None
 
 
 @pytest.mark.parametrize(

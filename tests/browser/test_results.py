@@ -53,7 +53,7 @@ async def test_pictures_of_one_entity_open_from_its_row(slack: SlackPage, sample
             await slack.attach(file, "id:gear_24t")
             await expect(slack.messages.last.locator(".reaction")).to_be_visible()
     await slack.go_to("lookup")
-    answer = await slack.post("which gear is it", samples.parent / "try" / "part_on_the_bench.jpg")
+    answer = await slack.post("which gear is it", samples / "spur_gear.png")
     photos = answer.get_by_role("button", name=re.compile(r"All \d photos"))
     await expect(photos).to_be_visible()
     await photos.click()
