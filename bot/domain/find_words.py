@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.domain.errors import InvalidInput
 from bot.domain.texts import MAX_WORD, folded
@@ -211,6 +212,8 @@ def _joined(text: str, chunk: Sequence[tuple[int, int]]) -> Iterator[Span]:
         yield Span(token, chunk[0][0], chunk[-1][1])
 
 
+# Names of files have the same words again and again.
+@lru_cache(4096)
 def _token(word: str) -> str:
     plain = fold(word)[:MAX_WORD]
     has_digit = any(character.isdigit() for character in word)

@@ -168,12 +168,13 @@ class AddService:
             # rolled back they are removed again, and after a crash the sweep finds them.
             await self._storage.pictures.put_all({digest: image.jpeg for digest, image in new.items()})
             records = {
-                id(image): await self._add_image(
+                id(image): await self._add_to_back_end(
                     key, replace(image, entity=spelled[image.entity.key], written=written.get(image.entity))
                 )
                 for image in images
                 if new.get(image.picture.digest) is image
             }
+            await self._storage.catalogue.add(*records.values())
             # After the new images, which write nothing until the first of these begins the transaction.
             outcomes: list[AddOutcome] = [
                 records.get(id(image)) or await self._add_origin(key, image) for image in images
@@ -188,10 +189,12 @@ class AddService:
     async def _spellings(self, key: DatabaseKey, images: Sequence[NewImage]) -> dict[str, EntityId]:
         """Return how each id is written in the database from now on, by its key: its first spelling stays."""
         written = {image.entity.key: image.entity for image in images}
-        known = dict(await self._storage.catalogue.spellings(key, written.values())) if written else {}
-        for image in images:
-            if image.named_automatically and image.entity.key not in known:
-                known |= await self._earlier_id(key, image)
+        earlier = {image: entity for image in images if (entity := _earlier_id(image))}
+        stored = await self._storage.catalogue.spellings(key, [*written.values(), *earlier.values()]) if written else {}
+        known = {entity: spelling for entity, spelling in stored.items() if entity in written}
+        for image, entity in earlier.items():
+            if entity.key in stored and image.entity.key not in known:
+                known |= await self._if_same_file(key, image, entity)
         return written | known
 
     async def _written_otherwise(
@@ -207,10 +210,9 @@ class AddService:
                     kept[entity] = entity
         return kept
 
-    async def _earlier_id(self, key: DatabaseKey, image: NewImage) -> dict[str, EntityId]:
-        """Return the id that an earlier version made from the same file name, if the database has such an image."""
-        earlier = earlier_entity(image.source_name, image.entity)
-        found = await self._storage.catalogue.of_entity(key, earlier) if earlier is not None else ()
+    async def _if_same_file(self, key: DatabaseKey, image: NewImage, earlier: EntityId) -> dict[str, EntityId]:
+        """Return an id that an earlier version made, if it was made from the same file name."""
+        found = await self._storage.catalogue.of_entity(key, earlier)
         same = (one for one in found if is_same_name(one.source_name, image.source_name))
         first = next(same, None)
         return {} if first is None else {image.entity.key: first.entity}
@@ -224,13 +226,12 @@ class AddService:
             entity = added
         return AlreadyAdded(key.name, entity)
 
-    async def _add_image(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
+    async def _add_to_back_end(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
+        """Add an image to the back end, and return its record for the catalogue."""
         async with require_in_both(self._visual, self._storage.catalogue, key):
             # The note goes with its origin, and back ends can't change one, so they get none.
             data_id = await self._visual.add_image(key, image.picture, image.entity, Note())
-        record = await self._build_record(key, data_id, image)
-        await self._storage.catalogue.add(record)
-        return record
+        return await self._build_record(key, data_id, image)
 
     async def _build_record(self, key: DatabaseKey, data_id: DataId, image: NewImage) -> ImageRecord:
         from bot.images.features import fingerprint  # noqa: PLC0415 - OpenCV takes 90 ms, and “--help” imports this module
@@ -249,6 +250,11 @@ class AddService:
             origins=image.origins_at(self._clock()),
             named_automatically=image.named_automatically,
         )
+
+
+def _earlier_id(image: NewImage) -> EntityId | None:
+    """Return the id that an earlier version made from the same file name, if it was another one."""
+    return earlier_entity(image.source_name, image.entity) if image.named_automatically else None
 
 
 def _is_open(origin: Origin, spelling: EntityId) -> bool:

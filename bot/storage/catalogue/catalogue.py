@@ -15,7 +15,7 @@ from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, D
 from bot.domain.pages import Page, PageRequest
 from bot.storage.catalogue.deleted_databases import delete_database
 from bot.storage.catalogue.image_changes import (
-    add_image,
+    add_images,
     add_origin,
     read_spellings,
     remove_images,
@@ -130,9 +130,10 @@ class SqlCatalogue:
         old, new = DatabaseKey(LOCAL_WORKSPACE, name), DatabaseKey(workspace, name)
         await self._database.write(lambda connection: move_database(connection, old, new))
 
-    async def add(self, record: ImageRecord) -> None:
-        """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
-        await self._database.defer(lambda connection: add_image(connection, record))
+    async def add(self, *records: ImageRecord) -> None:
+        """Record images of one database. See the port."""
+        if records:
+            await self._database.defer(lambda connection: add_images(connection, records[0].database, records))
 
     async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:
         """Add an origin to the image with exactly these pixels, unless it has this one.

@@ -38,7 +38,7 @@ from bot.storage.catalogue.origins import (
     rename_origins,
 )
 from bot.storage.catalogue.rows import bump_revision, columns_of, database_id_of, lock_in_back_ends
-from bot.storage.catalogue.texts.origin_words import index_images, index_new_image
+from bot.storage.catalogue.texts.origin_words import index_images, index_new_images
 from bot.storage.catalogue.visibility import record_channels
 from bot.storage.removals.rows import queue_pictures, queue_unused_uploads
 from bot.storage.sql.dialect import in_batches
@@ -48,7 +48,7 @@ _STATEMENTS_KEPT = 64
 
 # Every add runs these. Built once, they cost little more than the work of the driver.
 _ENTITY_OF = select(images.c.entity).where(
-    images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
+    images.c.database_id == bindparam("database"), images.c.digest.in_(bindparam("some", expanding=True))
 )
 
 
@@ -65,19 +65,25 @@ _NEW_IMAGE = insert(images).values(
 )
 
 
-def add_image(connection: Connection, record: ImageRecord) -> None:
-    """Record an image. Raises AlreadyAdded if the database has the same ``digest``."""
-    database_id = bump_revision(connection, record.database)
-    entity = connection.execute(_ENTITY_OF, {"database": database_id, "digest": record.digest}).scalar()
-    if entity is not None:
-        raise AlreadyAdded(record.database.name, entity)
+def add_images(connection: Connection, key: DatabaseKey, records: Sequence[ImageRecord]) -> None:
+    """Record images of a database. Raises AlreadyAdded if it has one with the same ``digest``."""
+    database_id = bump_revision(connection, key)
+    for some in in_batches([record.digest for record in records]):
+        if entity := connection.execute(_ENTITY_OF, {"database": database_id, "some": some}).scalar():
+            raise AlreadyAdded(key.name, entity)
+    # One by one, because each may bring the spelling of the next.
+    image_ids = [_insert_image(connection, database_id, record) for record in records]
+    insert_origins(connection, {row: record.origins for row, record in zip(image_ids, records, strict=True)})
+    index_new_images(connection, image_ids)
+    record_channels(connection, database_id, (origin for record in records for origin in record.origins))
+
+
+def _insert_image(connection: Connection, database_id: int, record: ImageRecord) -> int:
     values = columns_of(record)
     spelling = {"in_database": database_id, "compared": values["entity_key"], "written": values.pop("entity")}
     inserted = connection.execute(_NEW_IMAGE, {"database_id": database_id, **values, **spelling})
     assert inserted.inserted_primary_key is not None
-    insert_origins(connection, inserted.inserted_primary_key[0], record.origins)
-    index_new_image(connection, inserted.inserted_primary_key[0])
-    record_channels(connection, database_id, record.origins)
+    return int(inserted.inserted_primary_key[0])
 
 
 def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:
@@ -94,7 +100,7 @@ def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Or
         return None
     known = [one for one in read_origins(connection, [row.id])[row.id] if origin.is_same_place(one)]
     if not known:
-        insert_origins(connection, row.id, [origin])
+        insert_origins(connection, {row.id: [origin]})
         index_images(connection, [row.id])
         record_channels(connection, database_id, [origin])
     elif origin.is_operators and not any(one.is_operators for one in known):

@@ -41,9 +41,10 @@ _ORIGINS_OF = (
 )
 
 
-def insert_origins(connection: Connection, image_id: int, origins: Iterable[Origin]) -> None:
-    """Add origins to an image."""
-    connection.execute(_NEW_ORIGIN, [{"image_id": image_id, **_columns_of(origin)} for origin in origins])
+def insert_origins(connection: Connection, origins: Mapping[int, Iterable[Origin]]) -> None:
+    """Add origins to images, by the image's row id."""
+    rows = [{"image_id": image_id, **_columns_of(origin)} for image_id, own in origins.items() for origin in own]
+    connection.execute(_NEW_ORIGIN, rows)
 
 
 def read_origins(connection: Connection, image_ids: Sequence[int]) -> Mapping[int, Sequence[Origin]]:

@@ -74,8 +74,8 @@ class Catalogue(Protocol):
         """Return the connected workspaces of an Enterprise Grid organisation."""
         ...
 
-    async def add(self, record: ImageRecord) -> None:
-        """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
+    async def add(self, *records: ImageRecord) -> None:
+        """Record images of one database. Raises AlreadyAdded if it has the same ``digest``; in a unit, at its end."""
         ...
 
     async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:

@@ -46,6 +46,17 @@ def record(number: int, key: DatabaseKey = PARTS, entity: str = "valve") -> Imag
     )
 
 
+async def test_images_are_added_together_or_not_at_all(storage: SqlStorage) -> None:
+    records = [record(number, entity="Valve" if number else "VALVE") for number in range(3)]
+    await storage.catalogue.add(*records)
+    stored = await storage.catalogue.records(PARTS, [one.data_id for one in records])
+    # The first spelling stays.
+    assert stored == {one.data_id: dataclasses.replace(one, entity=EntityId("VALVE")) for one in records}
+    with pytest.raises(AlreadyAdded, match="VALVE"):
+        await storage.catalogue.add(record(3), record(2))
+    assert await storage.catalogue.records(PARTS, [record(3).data_id]) == {}
+
+
 async def test_record_round_trip(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     from_command_line = dataclasses.replace(

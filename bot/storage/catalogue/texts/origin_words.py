@@ -30,9 +30,10 @@ _DELETE = delete(origin_words).where(
 _INSERT = insert(origin_words)
 
 
-def index_new_image(connection: Connection, image_id: int) -> None:
-    """Store the words of an image that was added just now."""
-    _insert(connection, [image_id])
+def index_new_images(connection: Connection, image_ids: Sequence[int]) -> None:
+    """Store the words of images that were added just now."""
+    for some in in_batches(image_ids):
+        _insert(connection, some)
 
 
 def index_images(connection: Connection, image_ids: Sequence[int]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.domain.pages import PageRequest
-from bot.storage.catalogue.image_changes import add_image, read_spellings, remove_images, rename_images
+from bot.storage.catalogue.image_changes import add_images, read_spellings, remove_images, rename_images
 from bot.storage.catalogue.origins import read_records
 from bot.storage.sql.migration import migrate
 from bot.storage.sql.paging import ListedDatabase, read_page
@@ -27,7 +27,7 @@ def add(connection: Connection, number: int, entity: EntityId) -> None:
     record = image_record(
         database=KEY, data_id=DataId(f"{number}"), digest=f"{number}", entity=entity, added_at=NOW, source_name="x"
     )
-    add_image(connection, record)
+    add_images(connection, KEY, [record])
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
