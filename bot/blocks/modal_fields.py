@@ -8,7 +8,7 @@ from bot.blocks.button_state import SearchState
 from bot.blocks.ids import InputId
 from bot.blocks.limits import LABEL_TEXT, OPTION_TEXT, OPTIONS, PLACEHOLDER_TEXT, Block, length, sendable, shorten, size
 from bot.blocks.mrkdwn import count_images, one_line
-from bot.blocks.reply import plain_text
+from bot.blocks.reply import option, plain_text
 from bot.blocks.wording import find
 from bot.blocks.wording import forms as wording
 from bot.blocks.wording.buttons import picture
@@ -59,12 +59,6 @@ def choice(kind: str, options: Sequence[Block], chosen: str) -> Block:
     return element | _initial(options, chosen)
 
 
-def option(text: str, value: str, description: str = "") -> Block:
-    """Return an option of a menu, of radio buttons or of checkboxes."""
-    entry: Block = {"text": plain_text(text, OPTION_TEXT), "value": value}
-    return entry | {"description": plain_text(description, OPTION_TEXT)} if description else entry
-
-
 def database_field(databases: Sequence[DatabaseInfo], chosen: str, *, or_all: bool = False) -> Block:
     """Return a menu of at least one database, with ``chosen`` or the only one selected.
 
@@ -74,7 +68,7 @@ def database_field(databases: Sequence[DatabaseInfo], chosen: str, *, or_all: bo
     only = options[0]["value"] if len(options) == 1 else chosen
     left_out = len(databases) - len(options)
     if or_all and len(databases) > 1:
-        options.insert(0, option(find.ALL_DATABASES, ALL_DATABASES))
+        options.insert(0, option(find.ALL_DATABASES_LABEL, ALL_DATABASES))
     element: Block = {"type": "static_select"}
     if len(options) <= OPTIONS:
         element["options"] = options

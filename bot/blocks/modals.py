@@ -21,13 +21,12 @@ from bot.blocks.modal_fields import (
     choice,
     database_field,
     input_block,
-    option,
     pictures_field,
     text_input,
     words_field,
 )
 from bot.blocks.mrkdwn import code, escape_sentence, points
-from bot.blocks.reply import button, buttons, plain_text, section
+from bot.blocks.reply import button, buttons, option, plain_text, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import errors
 from bot.blocks.wording import forms as wording

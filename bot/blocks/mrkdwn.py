@@ -87,14 +87,19 @@ def database_size(info: DatabaseInfo) -> str:
 
 
 def score_text(score: float) -> str:
-    """Return ``9.8/10``. The score is cut, not rounded: 8.96 must not pass for a 9, which means a proven copy."""
+    """Return ``9.8/10`` or ``9/10``."""
     return f"{points(score)}/10"
 
 
+def cut_score(score: float) -> float:
+    """Return a score as it is shown, with one decimal. It is cut, not rounded: 8.96 must not pass for a 9, a copy."""
+    return math.floor(score * 10 + 1e-6) / 10
+
+
 def points(score: float) -> str:
-    """Return ``9.8`` or ``9``, cut and not rounded."""
-    tenths = math.floor(score * 10 + 1e-6)
-    return f"{tenths // 10}" if tenths % 10 == 0 else f"{tenths / 10:.1f}"
+    """Return ``9.8`` or ``9``."""
+    shown = cut_score(score)
+    return f"{shown:.0f}" if shown.is_integer() else f"{shown:.1f}"
 
 
 def user_mention(user: str) -> str:

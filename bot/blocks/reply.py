@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from bot.blocks.button_state import InteractionState
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import (
     BUTTON_TEXT,
@@ -22,6 +23,7 @@ from bot.blocks.limits import (
     shorten,
 )
 from bot.blocks.mrkdwn import MAX_SENTENCE, escape_sentence, one_line
+from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import errors as wording
 
 
@@ -116,9 +118,28 @@ def button(text: str, action_id: str, value: str, *, style: str = "", confirm: B
     return element if confirm is None else element | {"confirm": confirm}
 
 
-def option(text: str, value: str) -> Block:
-    """Return an option of a menu."""
-    return {"text": plain_text(text, OPTION_TEXT), "value": value}
+def page_buttons(action_id: str, previous: InteractionState | None, following: InteractionState | None) -> list[Block]:
+    """Return the buttons to the pages before and after this one. None: there is no such page."""
+    wanted = ((labels.SHOW_PREVIOUS, "previous", previous), (labels.SHOW_MORE, "next", following))
+    return [
+        button(text, f"{action_id}:{way}", value)
+        for text, way, state in wanted
+        if state is not None and (value := state.encode()) is not None
+    ]
+
+
+def with_button(reply: Reply, text: str, action_id: str, state: InteractionState, *, style: str = "") -> Reply:
+    """Add a row with one button that carries ``state``. Without it if Slack takes no value of that length."""
+    if (value := state.encode()) is None:
+        return reply
+    row = buttons([button(text, action_id, value, style=style)], BlockId.BUTTONS)
+    return replace(reply, blocks=(*reply.blocks, row))
+
+
+def option(text: str, value: str, description: str = "") -> Block:
+    """Return an option of a menu, of radio buttons or of checkboxes."""
+    entry: Block = {"text": plain_text(text, OPTION_TEXT), "value": value}
+    return entry | {"description": plain_text(description, OPTION_TEXT)} if description else entry
 
 
 def overflow(action_id: str, options: Sequence[Block]) -> Block:

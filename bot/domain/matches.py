@@ -32,6 +32,11 @@ class Verdict(StrEnum):
         """Whether the match is the same picture, edited or not."""
         return self in {Verdict.SAME, Verdict.EDITED}
 
+    @property
+    def is_same_thing(self) -> bool:
+        """Whether the match shows the same thing: a copy, or the same item in another photo."""
+        return self.is_copy or self is Verdict.SAME_ITEM
+
 
 class Edit(StrEnum):
     """What was done to a copy, as fingerprints or geometric alignment show."""

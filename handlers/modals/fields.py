@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.blocks.edit_form import WHOLE_ENTITY
 from bot.blocks.ids import InputId
+from bot.blocks.listing_forms import WHOLE_ENTITY
 from bot.blocks.modals import CHANNEL
 from bot.blocks.wording import find as find_wording
 from bot.blocks.wording import forms as wording

@@ -18,8 +18,8 @@ from bot.blocks.button_state import (
     decode_searches,
     encode_searches,
 )
-from bot.blocks.edit_form import EditedImage, edit_form, jump_form, move_form
 from bot.blocks.ids import ViewId
+from bot.blocks.listing_forms import EditedImage, edit_form, jump_form, move_form
 from bot.blocks.messages.image_details import NO_PICTURE
 from bot.blocks.wording.errors import STALE_BUTTON
 from bot.blocks.wording.forms import TOO_MUCH

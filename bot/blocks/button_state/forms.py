@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bot.blocks.button_state.base import InteractionState
 
@@ -62,7 +62,7 @@ class FormState(InteractionState):
     thread: str = ""
     database: str = ""
     state: str = ""
-    home: bool = field(default=False)
+    home: bool = False
     binds: str = ""
     mark: str = ""
     image: str = ""

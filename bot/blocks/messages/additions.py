@@ -11,7 +11,7 @@ from bot.blocks.limits import BUTTON_TEXT, Block, fit, fits, sendable, shorten
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance
 from bot.blocks.messages.results.matches import MAX_NOTE_SHOWN, RankedAnswer, match_blocks
 from bot.blocks.mrkdwn import one_line, score_text
-from bot.blocks.reply import Reply, button, buttons, context_block, mrkdwn_reply, notice, section, verbatim
+from bot.blocks.reply import Reply, button, buttons, context_block, mrkdwn_reply, notice, section, verbatim, with_button
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import images as wording
 from bot.domain.catalogue import ImageRecord
@@ -121,13 +121,9 @@ def refused_id_reply(sentence: str, state: AddState) -> Reply:
 
     Without a database in ``state``, the button opens the form that adds the picture.
     """
-    reply, value = notice(sentence), state.encode()
-    if value is None:
-        return reply
     label = labels.use_id(state.entity) if state.renames else labels.add_as(state.entity)
     action = ActionId.ADD_AS if state.database else ActionId.OPEN_ADD
-    row = buttons([button(_label(label), action, value, style="primary")], BlockId.BUTTONS)
-    return replace(reply, blocks=(*reply.blocks, row))
+    return with_button(notice(sentence), _label(label), action, state, style="primary")
 
 
 def _label(text: str) -> str:

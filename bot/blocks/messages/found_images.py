@@ -9,11 +9,10 @@ from typing import Protocol
 
 from bot.blocks.button_state import FindState
 from bot.blocks.ids import ActionId, BlockId
-from bot.blocks.limits import Block, escape, fit, sendable
+from bot.blocks.limits import SECTION_TEXT, Block, escape, fit, length
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, whereabouts, with_picture
 from bot.blocks.mrkdwn import one_line
-from bot.blocks.reply import Reply, button, buttons, section
-from bot.blocks.wording import buttons as labels
+from bot.blocks.reply import Reply, button, buttons, page_buttons, section
 from bot.blocks.wording import find as wording
 from bot.blocks.wording.images import entity_title
 from bot.domain.catalogue import ImageRecord
@@ -90,14 +89,14 @@ def found_reply(page: FoundPage) -> Reply:
 def _image(rank: int, found: FoundImage, page: FoundPage) -> Block:
     record = found.record
     database = str(record.database.name) if page.state.database == ALL_DATABASES else ""
-    details = [provenance(record), *whereabouts(page.links.get(record.data_id, ""), database)]
-    lines = [
-        f"*{rank}.*  {entity_title(record.entity, automatic=record.named_automatically)}",
-        *(f"{wording.SOURCES[one.source]}: {_passage(one)}" for one in found.passages[:MAX_PASSAGES]),
-        "  ·  ".join(details),
-    ]
+    title = f"*{rank}.*  {entity_title(record.entity, automatic=record.named_automatically)}"
+    passages = [f"{wording.SOURCES[one.source]}: {_passage(one)}" for one in found.passages[:MAX_PASSAGES]]
+    details = "  ·  ".join([provenance(record), *whereabouts(page.links.get(record.data_id, ""), database)])
+    # Escaping makes a passage up to five times longer, and a cut would break the links at the end.
+    while passages and length("\n".join([title, *passages, details])) > SECTION_TEXT:
+        passages.pop()
     picture = page.pictures.get(record.data_id, NO_PICTURE)
-    return with_picture(section("\n".join(lines)), picture, str(record.entity))
+    return with_picture(section("\n".join([title, *passages, details])), picture, str(record.entity))
 
 
 def _passage(passage: FoundPassage) -> str:
@@ -113,25 +112,20 @@ def _passage(passage: FoundPassage) -> str:
 
 
 def _plain(text: str) -> str:
-    blank = " " if text[:1].isspace() else "", " " if text[1:] and text[-1:].isspace() else ""
-    shown = one_line(sendable(text)).translate(_SIGNS)
+    """Return a piece of text without markup, on one line. A blank at its beginning or end stays."""
+    before, after = " " if text[:1].isspace() else "", " " if text[1:] and text[-1:].isspace() else ""
+    shown = one_line(text).translate(_SIGNS)
     # Look-alikes: an underscore inside a word and a single colon have no effect, and stay.
     shown = _EMOJI.sub("∶", _ITALIC.sub("ˍ", shown))
-    return escape(f"{blank[0]}{shown}{blank[1]}")
+    return escape(f"{before}{shown}{after}")
 
 
 def _buttons(page: FoundPage, start: int, end: int) -> list[Block]:
     state = page.state
-    wanted = []
-    if start:
-        wanted.append((labels.SHOW_PREVIOUS, "previous", replace(state, offset=max(0, start - state.top))))
-    if end < len(page.found):
-        wanted.append((labels.SHOW_MORE, "next", replace(state, offset=end)))
+    previous = replace(state, offset=max(0, start - state.top)) if start else None
+    following = replace(state, offset=end) if end < len(page.found) else None
+    elements = page_buttons(ActionId.FIND_PAGE, previous, following)
     if page.has_others and state.database != ALL_DATABASES:
-        wanted.append((wording.SEARCH_ALL, "all", replace(state, offset=0, database=str(ALL_DATABASES))))
-    elements = [
-        button(text, f"{ActionId.FIND_PAGE}:{way}", value)
-        for text, way, carried in wanted
-        if (value := carried.encode()) is not None
-    ]
+        everywhere = replace(state, offset=0, database=str(ALL_DATABASES)).encode()
+        elements += [button(wording.SEARCH_ALL, f"{ActionId.FIND_PAGE}:all", everywhere)] if everywhere else []
     return [buttons(elements, BlockId.BUTTONS)] if elements else []

@@ -11,7 +11,18 @@ from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import OPTION_VALUE, Block, fits, sendable
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance
 from bot.blocks.mrkdwn import capitalised
-from bot.blocks.reply import Reply, button, buttons, context_block, option, overflow, section, select, verbatim
+from bot.blocks.reply import (
+    Reply,
+    button,
+    buttons,
+    context_block,
+    option,
+    overflow,
+    page_buttons,
+    section,
+    select,
+    verbatim,
+)
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import images as wording
 from bot.blocks.wording.results import nothing_visible, photo_alt
@@ -110,13 +121,11 @@ def photos_reply(
     for number, record in enumerate(records, start=state.offset + 1):
         image = image_of(pictures.get(record.data_id, NO_PICTURE), photo_alt(state.entity, number, total))
         blocks += [*([image] if image else []), context_block(f"{number}.  {provenance(record)}")]
-    ways = [("previous", state.offset - PHOTOS_PER_PAGE), ("next", state.offset + PHOTOS_PER_PAGE)]
-    labels_of = {"previous": labels.SHOW_PREVIOUS, "next": labels.SHOW_MORE}
-    elements = [
-        button(labels_of[way], f"{ActionId.ENTITY_PHOTOS}:{way}", value)
-        for way, offset in ways
-        if 0 <= offset < total and (value := replace(state, offset=offset).encode()) is not None
-    ]
+    previous, following = (
+        replace(state, offset=offset) if 0 <= offset < total else None
+        for offset in (state.offset - PHOTOS_PER_PAGE, state.offset + PHOTOS_PER_PAGE)
+    )
+    elements = page_buttons(ActionId.ENTITY_PHOTOS, previous, following)
     return Reply(text.replace("*", ""), (*blocks, *([buttons(elements, BlockId.BUTTONS)] if elements else [])))
 
 
@@ -146,13 +155,10 @@ def _order_row(state: ListState, total: int) -> list[Block]:
         if (value := replace(first_page, order=str(order)).encode(OPTION_VALUE)) is not None
     ]
     elements = [select(labels.SORT, ActionId.LIST_SORT, sorts)] if len(sorts) == len(_SORTS) else []
-    for label, action, wanted in (
-        (labels.JUMP, ActionId.LIST_JUMP, first_page),
-        (labels.SHOW_ALL, f"{ActionId.LIST_PAGE}:all", replace(first_page, prefix="")),
-    ):
-        value = wanted.encode()
-        if value is not None and (action == ActionId.LIST_JUMP or state.prefix):
-            elements.append(button(label, action, value))
+    wanted = [(labels.JUMP, str(ActionId.LIST_JUMP), first_page)]
+    if state.prefix:
+        wanted.append((labels.SHOW_ALL, f"{ActionId.LIST_PAGE}:all", replace(first_page, prefix="")))
+    elements += [button(label, action, value) for label, action, page in wanted if (value := page.encode()) is not None]
     return [buttons(elements)] if elements else []
 
 
@@ -194,14 +200,7 @@ def _hidden(hidden: int) -> list[Block]:
 
 
 def _page_buttons(state: ListState, *, more: bool) -> list[Block]:
-    wanted = []
-    if state.offset > 0:
-        wanted.append((labels.SHOW_PREVIOUS, "previous", max(0, state.offset - IMAGES_PER_PAGE)))
-    if more:
-        wanted.append((labels.SHOW_MORE, "next", state.offset + IMAGES_PER_PAGE))
-    elements = [
-        button(text, f"{ActionId.LIST_PAGE}:{way}", value)
-        for text, way, offset in wanted
-        if (value := replace(state, offset=offset).encode()) is not None
-    ]
+    previous = replace(state, offset=max(0, state.offset - IMAGES_PER_PAGE)) if state.offset > 0 else None
+    following = replace(state, offset=state.offset + IMAGES_PER_PAGE) if more else None
+    elements = page_buttons(ActionId.LIST_PAGE, previous, following)
     return [buttons(elements, BlockId.BUTTONS)] if elements else []

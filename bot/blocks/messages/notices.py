@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bot.blocks.button_state import CommandState, EntityState, FormInput, NameState, SearchState
 from bot.blocks.ids import ActionId, BlockId
@@ -20,6 +20,7 @@ from bot.blocks.reply import (
     notice,
     section,
     verbatim,
+    with_button,
 )
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import channels, databases, images
@@ -78,29 +79,18 @@ def help_reply(topic: str = "") -> Reply:
 
 def suggestion_reply(sentence: str, command: str) -> Reply:
     """Return what was wrong with a command, and a button that runs the command that was probably meant."""
-    reply, value = notice(sentence), CommandState(text=command).encode()
-    if value is None:
-        return reply
-    row = buttons([button(labels.run_command(one_line(command)), ActionId.RUN_COMMAND, value)], BlockId.BUTTONS)
-    return replace(reply, blocks=(*reply.blocks, row))
+    label = labels.run_command(one_line(command))
+    return with_button(notice(sentence), label, ActionId.RUN_COMMAND, CommandState(text=command))
 
 
 def failed_form_reply(sentence: str, entered: FormInput) -> Reply:
     """Return why a form failed after it was closed, and a button that opens it again with what was entered."""
-    reply, value = notice(sentence), entered.encode()
-    if value is None:
-        return reply
-    row = buttons([button(labels.TRY_AGAIN, ActionId.REOPEN_FORM, value)], BlockId.BUTTONS)
-    return replace(reply, blocks=(*reply.blocks, row))
+    return with_button(notice(sentence), labels.TRY_AGAIN, ActionId.REOPEN_FORM, entered)
 
 
 def other_database_reply(sentence: str, search: SearchState) -> Reply:
     """Return why a picture was not searched, and a button that searches the database that was probably meant."""
-    reply, value = notice(sentence), search.encode()
-    if value is None:
-        return reply
-    row = buttons([button(labels.search_in(search.database), ActionId.MORE, value)], BlockId.BUTTONS)
-    return replace(reply, blocks=(*reply.blocks, row))
+    return with_button(notice(sentence), labels.search_in(search.database), ActionId.MORE, search)
 
 
 def databases_reply(infos: Sequence[DatabaseInfo], fits: Mapping[DatabaseName, ScoreFit] = _NO_FITS) -> Reply:

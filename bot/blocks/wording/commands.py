@@ -146,7 +146,8 @@ def which_database(action: str, usage_text: str) -> str:
 
 def unknown_database_action(quoted: str) -> str:
     """Return what ``db`` takes."""
-    return f"{unknown(f'db {quoted}')} Type {usage('db')} for a list, {usage('db create')} or {usage('db delete')}."
+    others = join_words(map(usage, ("db create", "db delete", "db link")), "or")
+    return f"{unknown(f'db {quoted}')} Type {usage('db')} for a list, {others}."
 
 
 def unknown_mode(quoted: str, modes: Iterable[str], usage_text: str) -> str:

@@ -1,18 +1,18 @@
-"""Texts of what was found by words."""
+"""Texts about searches by words."""
 
 from __future__ import annotations
 
 from bot.blocks.limits import shorten
 from bot.blocks.mrkdwn import code, count, database_code, database_words, one_line
 
-MAX_QUESTION = 80
-"""Characters of a question that are shown."""
+MAX_QUESTION_SHOWN = 80
+"""Longer questions are cut."""
 
 SOURCES = {"id": "Id", "note": "Note", "file_name": "File", "picture": "In the picture"}
 WORDS_LABEL = "Words"
 WORDS_HINT = "Finds images by id, note, file name and the text in the picture."
 WORDS_PLACEHOLDER = "ball valve DN 25"
-ALL_DATABASES = "All databases"
+ALL_DATABASES_LABEL = "All databases"
 HOME_LABEL = "Find by words"
 WORDS_OR_IMAGE = "Search with an image or with words, not both."
 SEARCH_ALL = "Search all databases"
@@ -44,4 +44,4 @@ def headline(question: str, database: str, number: int) -> str:
 
 
 def _shown(question: str) -> str:
-    return shorten(one_line(question), MAX_QUESTION)
+    return shorten(one_line(question), MAX_QUESTION_SHOWN)

@@ -1,4 +1,4 @@
-"""Words about imports and exports of tables in Slack."""
+"""Texts about imports and exports in Slack."""
 
 from __future__ import annotations
 

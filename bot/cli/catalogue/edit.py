@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.catalogue.images import unknown_entity
-from bot.cli.catalogue.records import image_of
+from bot.cli.catalogue.images import named_images
 from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.cli.terminal.options import AsJson, InDatabase, Yes, confirm
 from bot.cli.terminal.output import counted, print_line, show_json
-from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseKey, EntityId, Note
 
@@ -63,7 +61,8 @@ def edit(
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, int, EntityId]:
         key = await services_session.database(database)
-        records, written = await _chosen(services_session, key, change), change.entity
+        records = await named_images(services_session, key, change.entity, change.image)
+        written = change.entity
         corrections = services_session.services.corrections
         if change.note is not None:
             await corrections.set_note(records, change.note)
@@ -80,16 +79,7 @@ def edit(
 
 async def _count_others(session: StorageSession, database: str | None, change: _Change) -> tuple[DatabaseKey, int]:
     key = await session.database(database)
-    await _chosen(session, key, change)
+    await named_images(session, key, change.entity, change.image)
     if change.new is None or change.new.is_same(change.entity):
         return key, 0
     return key, len(await session.storage.catalogue.of_entity(key, change.new))
-
-
-async def _chosen(session: StorageSession, key: DatabaseKey, change: _Change) -> tuple[ImageRecord, ...]:
-    records = await session.storage.catalogue.of_entity(key, change.entity)
-    image = None if change.image is None else image_of(records, change.image)
-    chosen = tuple(record for record in records if image in {None, record.data_id})
-    if not chosen:
-        raise await unknown_entity(session, key, change.entity, change.image)
-    return chosen

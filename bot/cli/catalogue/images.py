@@ -27,7 +27,7 @@ from bot.cli.terminal.output import (
 from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import AlreadyAdded, UnknownEntity, UserError
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
+from bot.domain.identifiers import DatabaseKey, EntityId, Note
 from bot.domain.matches import Match, Verdict
 from bot.domain.pages import Order, Page, PageRequest
 from bot.domain.pictures import Picture
@@ -225,17 +225,18 @@ def delete(
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
         key = await services_session.database(database)
+        named = () if image is None else await named_images(services_session, key, checked, image)
         try:
             with ProgressLine("Deleting") as line:
                 return key, await services_session.services.deletions.delete(
                     key,
                     checked,
-                    await _named_image(services_session, key, checked, image),
+                    named[0].data_id if named else None,
                     mark="" if image is not None else mark,
                     on_progress=lambda done: line.update(done, None),
                 )
         except UnknownEntity:
-            raise await unknown_entity(services_session, key, checked, image) from None
+            raise await _unknown_entity(services_session, key, checked, image) from None
 
     mark = ""
     if not yes:
@@ -255,21 +256,26 @@ async def _count(
     """Return the database, how many images a deletion takes, and a mark of the present images."""
     key = await session.database(database)
     # Before the images are counted, so that no image is deleted that was not counted.
-    images, mark = 0, await session.storage.catalogue.mark(key)
-    data_id = await _named_image(session, key, entity, image)
-    async for record in session.listings.all_records(key, entity_prefix=entity):
-        images += record.entity.is_same(entity) and data_id in {None, record.data_id}
-    if not images:
-        raise await unknown_entity(session, key, entity, image)
-    return key, images, mark
+    mark = await session.storage.catalogue.mark(key)
+    return key, len(await named_images(session, key, entity, image)), mark
 
 
-async def _named_image(session: StorageSession, key: DatabaseKey, entity: EntityId, image: str | None) -> DataId | None:
-    """Return the data id that ``--image`` names. Raises InvalidInput if it fits several images of the entity."""
-    return None if image is None else image_of(await session.storage.catalogue.of_entity(key, entity), image)
+async def named_images(
+    session: StorageSession, key: DatabaseKey, entity: EntityId, image: str | None
+) -> tuple[ImageRecord, ...]:
+    """Return the images of an id, or the one of them that ``--image`` names.
+
+    Raises UnknownEntity, and InvalidInput if ``image`` fits several of them.
+    """
+    records = await session.storage.catalogue.of_entity(key, entity)
+    data_id = None if image is None else image_of(records, image)
+    named = tuple(record for record in records if data_id in {None, record.data_id})
+    if not named:
+        raise await _unknown_entity(session, key, entity, image)
+    return named
 
 
-async def unknown_entity(
+async def _unknown_entity(
     session: StorageSession, key: DatabaseKey, entity: EntityId, image: str | None = None
 ) -> UnknownEntity:
     """Return the error for an id without images, with the id that was probably meant; or for one without ``image``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from bot.blocks.messages.results.matches import caveat_sentences
+from bot.blocks.mrkdwn import cut_score
 from bot.blocks.wording.results import found_in_part, text_agreement
 from bot.cli.catalogue.images import document
 from bot.cli.catalogue.picture_input import with_name
@@ -85,9 +85,10 @@ def _show_caveats(caveats: Collection[Caveat]) -> None:
 def _show_entry(storage: SqlStorage, ranked: RankedMatch) -> None:
     """Print a match in a few lines, which fit narrow terminals."""
     record, location = ranked.record, location_of(storage, ranked.record)
+    match = ranked.match
     photos = f"  ({counted(ranked.photos, 'photo')})" if ranked.photos > 1 else ""
-    head = (f"{ranked.rank:>2}  {_score(ranked.match)}  ", _verdict(ranked.match), f"  {clean(ranked.match.entity)}")
-    print_text(Text("").join((*(part if isinstance(part, Text) else Text(part) for part in head), Text(photos, "dim"))))
+    head = (f"{ranked.rank:>2}  {_score(match)}  ", _verdict(match), f"  {clean(match.entity)}", (photos, "dim"))
+    print_text(Text.assemble(*head))
     show_indented((ranked.note, details(record, location) if record else "", shown_location(location)), _INDENT)
 
 
@@ -106,8 +107,8 @@ def _score(match: Match) -> str:
 
 
 def _points(match: Match) -> str:
-    """Return ``9.8/10``. The score is cut as in Slack, not rounded: 8.96 must not pass for a 9, or 4.97 for a 5."""
-    return f"{math.floor(match.score * 10 + 1e-6) / 10:.1f}/10"
+    """Return ``9.8/10`` or ``9.0/10``, so that scores stand below each other."""
+    return f"{cut_score(match.score):.1f}/10"
 
 
 def _verdict(match: Match) -> Text:
@@ -128,14 +129,14 @@ def show_outcome(outcome: SearchOutcome) -> None:
         best, *further = outcome.result.matches
         more = f" and {len(further):,} more" if further else ""
         found = f"  {clean(best.match.entity)}{more}  ←  {clean(outcome.image)}"
-        print_text(Text("").join((Text(f"{_score(best.match)}  "), _verdict(best.match), Text(found))))
+        print_text(Text.assemble(f"{_score(best.match)}  ", _verdict(best.match), found))
 
 
 def show_summary(key: DatabaseKey, outcomes: Sequence[SearchOutcome]) -> None:
     """Print what became of several pictures. Found are copies and same items, as in Slack."""
     results = [outcome.result for outcome in outcomes if outcome.result]
     verdicts = [result.matches[0].match.verdict for result in results if result.matches]
-    found = sum(verdict.is_copy or verdict is Verdict.SAME_ITEM for verdict in verdicts)
+    found = sum(verdict.is_same_thing for verdict in verdicts)
     similar, refused = verdicts.count(Verdict.SIMILAR), len(outcomes) - len(results)
     rest = (f", {similar:,} similar" if similar else "") + (f", {refused:,} refused" if refused else "")
     print_line(f"Found {found:,} of {counted(len(outcomes), 'picture')} in “{key.name}”{rest}.")

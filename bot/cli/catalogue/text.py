@@ -10,8 +10,10 @@ from bot.cli.catalogue.images import document
 from bot.cli.catalogue.records import SHORT
 from bot.cli.session import ServiceSession, context_of
 from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import clean, counted, is_terminal, print_line, print_remark, show_json, show_table
+from bot.cli.terminal.progress import ProgressLine
 from bot.domain.errors import SettingsError
 from bot.domain.matches import MAX_RESULTS
 from bot.domain.texts import TextCounts
@@ -49,13 +51,13 @@ def find(
         return
     name = result.databases[0].key.name
     if result.matches:
-        shown = SHORT if is_terminal() else 0
+        in_full = not is_terminal()
         rows = [
             (
                 f"{one.agreeing}/{one.words}",
                 one.record.entity,
                 clean(" · ".join(part.text for part in one.passages)),
-                one.record.data_id[-shown:],
+                one.record.data_id if in_full else one.record.data_id[-SHORT:],
             )
             for one in result.matches
         ]
@@ -97,9 +99,6 @@ def read_text(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 async def _read_all(services: Services) -> tuple[TextCounts, bool]:
     """Return how far the reading is, and whether it was not interrupted."""
-    from bot.cli.terminal.interrupts import stop_on_interrupt  # noqa: PLC0415 - slow import
-    from bot.cli.terminal.progress import ProgressLine  # noqa: PLC0415 - slow import
-
     if not services.text_reader.is_available:
         raise SettingsError((NOT_READ,))
     reading = services.text_reading

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.blocks.button_state import MergeState
-from bot.blocks.edit_form import EditedImage
+from bot.blocks.listing_forms import EditedImage
 from bot.blocks.messages.combination import joined
 from bot.blocks.messages.corrections import image_deleted_reply, merge_question, note_reply, renamed_reply
 from bot.blocks.messages.image_details import NO_PICTURE

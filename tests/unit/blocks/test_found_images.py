@@ -60,3 +60,11 @@ def test_signs_of_markup_are_shown_and_have_no_effect(text: str, written: str) -
 
 def test_underscore_inside_a_word_stays() -> None:
     assert "\u200b*an*\u200b IMG_1234.jpg" in shown(found_reply(_answer("an IMG_1234.jpg", [(0, 2)])))
+
+
+@pytest.mark.parametrize("character", ["<", "&"])
+def test_links_stay_whole_beside_text_that_grows_when_escaped(character: str) -> None:
+    reply = found_reply(_answer(character * 300, [(100, 120)]))
+    check(reply)
+    assert ORIGIN in shown(reply)
+    assert "Note: " in shown(reply)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.blocks import limits
 from bot.blocks.button_state import CommandState, SearchState
 from bot.blocks.messages.notices import help_reply, other_database_reply, suggestion_reply
-from bot.blocks.mrkdwn import channel_link, code, count, escape_sentence, one_line, points, user_mention
+from bot.blocks.mrkdwn import channel_link, code, count, escape_sentence, one_line, points, score_text, user_mention
 from bot.blocks.reply import notice
 from bot.blocks.wording.help import TOPIC_LABELS, TOPICS
 from handlers.parsing.grammar import HelpCommand, parse
@@ -18,6 +18,13 @@ from tests.unit.blocks.answers import HOSTILE, check, pressable, shown, texts
 def test_quoted_text_mentions_nobody() -> None:
     check(notice(f"I don't know “{HOSTILE}”."))
     check(suggestion_reply(f"I don't know “{HOSTILE}”.", HOSTILE))
+
+
+@pytest.mark.parametrize(
+    ("score", "text"), [(10, "10/10"), (9.8, "9.8/10"), (8.96, "8.9/10"), (9, "9/10"), (0.04, "0/10"), (5.1, "5.1/10")]
+)
+def test_score_never_rounds_up(score: float, text: str) -> None:
+    assert score_text(score) == text
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import pytest
 from typer import Typer
 
 from bot.cli import main
+from bot.cli.terminal import progress
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.domain.identifiers import WorkspaceId
+from bot.storage.catalogue import deleted_databases
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.command_line import Vsearch, pictures, stocked, vsearch
 from tests.fixtures.pictures import encoded, photo
@@ -95,6 +97,17 @@ def test_deleting_a_database_by_typing_its_name(
         monkeypatch.setattr("sys.stdin", stream)
         assert stocked("db", "delete", "parts").code == ExitCode.OK
     assert not list((tmp_path / "data" / "pictures").rglob("*.jpg"))
+
+
+def test_progress_of_deleting_a_database_is_shown(stocked: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_PLAIN_EVERY_S", 0.0)
+    # The other two are deleted afterwards, as most images of a large database are.
+    monkeypatch.setattr(deleted_databases, "INLINE_ROWS", 1)
+    outcome = stocked("db", "delete", "parts", "--yes", "--json")
+    assert outcome.document == {"deleted": "parts", "images": 3}
+    shown = [line.rpartition(",")[0] for line in outcome.err.splitlines()]
+    assert any(line.startswith("Deleting: 2 of 2, ") for line in shown), outcome.err
+    assert stocked("db", "list", "--json").document["databases"] == []
 
 
 def test_json_mode_asks_nothing(stocked: Vsearch) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.blocks.button_state import MAX_BUTTON_VALUE, MAX_METADATA, EntityState, FormState, MergeState
-from bot.blocks.edit_form import EditedImage, edit_form
 from bot.blocks.ids import InputId
 from bot.blocks.limits import escape
+from bot.blocks.listing_forms import EditedImage, edit_form
 from bot.blocks.modals import add_form
 from bot.blocks.mrkdwn import entity_code
 from bot.domain.catalogue import DatabaseInfo

@@ -126,7 +126,7 @@ class _Several:
         databases = list(dict.fromkeys(one.database for one in found))
         is_sure = not any(is_unsure(one) and not one.matches for one in found)
         verdicts = [one.matches[0].match.verdict for one in found if one.matches]
-        hits = sum(verdict.is_copy or verdict is Verdict.SAME_ITEM for verdict in verdicts)
+        hits = sum(verdict.is_same_thing for verdict in verdicts)
         similar = verdicts.count(Verdict.SIMILAR)
         return [
             section(wording.pictures_summary(self._total, hits, similar, databases, is_sure=is_sure), BlockId.SUMMARY),

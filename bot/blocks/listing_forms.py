@@ -8,10 +8,10 @@ from bot.blocks.button_state import FormState, ImageState, ListState
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.limits import Block
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance
-from bot.blocks.modal_fields import choice, input_block, option, text_input
+from bot.blocks.modal_fields import choice, input_block, text_input
 from bot.blocks.modals import MAX_ENTITY_TYPED, ViewPayload, form
 from bot.blocks.mrkdwn import capitalised
-from bot.blocks.reply import button, buttons, confirmation, section
+from bot.blocks.reply import button, buttons, confirmation, option, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import forms as wording
 from bot.blocks.wording.images import entity_title
@@ -36,10 +36,9 @@ def edit_form(edited: EditedImage, state: FormState) -> ViewPayload:
     entity = text_input(initial=record.entity, max_length=MAX_ENTITY_TYPED, min_length=1)
     note = text_input(initial=record.note, max_length=MAX_NOTE, placeholder=wording.NOTE_PLACEHOLDER, multiline=True)
     picture = image_of(edited.picture, str(record.entity))
-    title = entity_title(record.entity, automatic=record.named_automatically)
     blocks: list[Block] = [
         *([picture] if picture else []),
-        section(f"{title}\n{capitalised(provenance(record))}"),
+        _about(record),
         input_block(InputId.ENTITY, wording.ENTITY_LABEL, entity, hint=wording.EDIT_ENTITY_HINT),
         input_block(InputId.NOTE, wording.NOTE_LABEL, note, optional=True),
         *(_scope(edited.images) if edited.images > 1 else []),
@@ -53,7 +52,7 @@ def move_form(record: ImageRecord, state: FormState) -> ViewPayload:
     """Return the form that gives one image another id. It has no field for the note, which stays."""
     entity = text_input(max_length=MAX_ENTITY_TYPED, min_length=1)
     blocks = [
-        section(f"{entity_title(record.entity, automatic=record.named_automatically)}\n{provenance(record)}"),
+        _about(record),
         input_block(InputId.ENTITY, wording.MOVE_LABEL, entity, hint=wording.MOVE_HINT),
     ]
     state = replace(state, database=str(record.database.name), image=str(record.data_id))
@@ -66,6 +65,12 @@ def jump_form(listing: ListState, state: FormState) -> ViewPayload:
     field = input_block(InputId.PREFIX, wording.JUMP_LABEL, prefix, hint=wording.JUMP_HINT, optional=True)
     state = replace(state, database=listing.database, state=listing.encode() or "")
     return form(ViewId.LIST_JUMP, wording.JUMP_TITLE, wording.JUMP, [field], state)
+
+
+def _about(record: ImageRecord) -> Block:
+    """Return the id of an image, and who added it when."""
+    title = entity_title(record.entity, automatic=record.named_automatically)
+    return section(f"{title}\n{capitalised(provenance(record))}")
 
 
 def _scope(images: int) -> list[Block]:

@@ -1,16 +1,14 @@
-"""Tables and folders on the command line: what is refused, what is read, what differs, and what is left out."""
+"""Importing a table on the command line: what is refused, what is read, and what differs."""
 
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import pytest
 
 from bot.cli.terminal.exit_codes import ExitCode
 from tests.fixtures.command_line import Outcome, Vsearch, pictures, vsearch
-from tests.fixtures.pictures import encoded, photo
 
 __all__ = ["pictures", "vsearch"]
 
@@ -26,6 +24,17 @@ def table(folder: Path, text: str) -> Path:
 
 def content(vsearch: Vsearch) -> dict[str, str]:
     return {image["entity"]: image["note"] for image in vsearch("images", "--json").document["images"]}
+
+
+def test_table_gives_entities_and_notes(vsearch: Vsearch, pictures: Path) -> None:
+    (pictures / "parts.csv").write_text(
+        "note,file,entity\nleaks; “often”,pump.jpg,pump_9\n,hose.jpg,\n,gone.jpg,gone\n,Valve 42.jpg,Bad\u202eId\n",
+        "utf-8",
+    )
+    document = vsearch("import", pictures / "parts.csv", "--in", "parts", "--create", "--json").document
+    assert (document["added"], len(document["refused"])) == (2, 2)
+    images = {image["entity"]: image["note"] for image in vsearch("images", "--json").document["images"]}
+    assert images == {"pump_9": "leaks; “often”", "hose": ""}
 
 
 @pytest.mark.parametrize(
@@ -109,34 +118,3 @@ def test_dry_run_says_what_an_import_would_do(vsearch: Vsearch, pictures: Path, 
     assert rows[0]["reason"] == "id “old” → “p”; note “” → “=old”"
     assert all(row["reason"] for row in rows if row["outcome"] != "new")
     assert imported(vsearch, pictures, "--report", tmp_path / "out.csv").code == ExitCode.USAGE
-
-
-def test_folder_import_names_what_it_leaves_out(vsearch: Vsearch, pictures: Path) -> None:
-    for name in ("@eaDir/pump.jpg/SYNO.jpg", "#recycle/a.jpg", "$RECYCLE.BIN/b.jpg", "__MACOSX/._c.jpg", "Thumbs.db"):
-        (pictures / name).parent.mkdir(parents=True, exist_ok=True)
-        (pictures / name).write_bytes(encoded(photo(64, 64, 77), "JPEG"))
-    (pictures / "CANON.CR3").write_bytes(b"raw")
-    outcome = imported(vsearch, pictures)
-    assert outcome.out == "Added 3 images to “parts”.\n"
-    assert "Left out 1 file that is no picture (CANON.CR3) and folders" in outcome.err
-    assert "#recycle, $RECYCLE.BIN, @eaDir, __MACOSX" in outcome.err
-
-
-def test_unreadable_subfolder_is_reported_and_the_rest_imported(
-    vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (pictures / "closed").mkdir()
-    scandir = os.scandir
-
-    def refusing(folder: str | Path) -> object:
-        if Path(folder).name == "closed":
-            raise PermissionError(13, "Permission denied", str(folder))
-        return scandir(folder)
-
-    # A test that runs as root could read any folder.
-    monkeypatch.setattr(os, "scandir", refusing)
-    outcome = imported(vsearch, pictures, "--json")
-    assert (outcome.code, outcome.document["added"]) == (ExitCode.FAILED, 3)
-    assert [refusal["error"] for refusal in outcome.document["refused"]] == [
-        "The folder can't be read: Permission denied."
-    ]
