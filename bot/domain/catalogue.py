@@ -56,6 +56,11 @@ class SlackOrigin:
     permalink: str = ""
     kind: ChannelKind = ChannelKind.PUBLIC
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The file, channel and message, which tell two origins apart."""
+        return self.file_id, self.channel, self.message_ts
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -89,15 +94,11 @@ class Origin:
 
     def is_same_place(self, other: Origin) -> bool:
         """Return whether both are one origin, such as a share that Slack delivered twice."""
-        if _place(self.slack) != _place(other.slack):
+        if (self.slack and self.slack.place) != (other.slack and other.slack.place):
             return False
-        if self.slack is not None and self.slack.file_id:
+        if self.slack and self.slack.file_id:
             return True
         return (self.source, self.author, self.source_name) == (other.source, other.author, other.source_name)
-
-
-def _place(slack: SlackOrigin | None) -> tuple[str, str, str] | None:
-    return None if slack is None else (slack.file_id, slack.channel, slack.message_ts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ _DROPPED = re.compile("[\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff]")
 
 # Control characters, breaks of lines and paragraphs, halves of surrogate pairs, characters that change the direction of
 # the text that follows, and code points that are no characters.
-_NOT_PRINTABLE = re.compile(
+NOT_PRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17))
     + "]"
@@ -101,7 +101,7 @@ class EntityId(str):
         written = unicodedata.normalize("NFC", written)
         if not written:
             raise InvalidInput("An id must have 1 to 64 characters. Example: `VLV-0042/A`.")
-        if _NOT_PRINTABLE.search(written) or _INVISIBLE.fullmatch(written):
+        if NOT_PRINTABLE.search(written) or _INVISIBLE.fullmatch(written):
             raise InvalidInput(
                 "An id must be printable: no line breaks, control characters or marks that reverse the text."
             )
@@ -134,7 +134,7 @@ def entity_key(text: str) -> str:
 
 def validate_entity_prefix(text: str) -> str:
     """Return the beginning of an id, which may be empty. Raises InvalidInput for what no id begins with."""
-    if len(text) > MAX_ENTITY or _NOT_PRINTABLE.search(text):
+    if len(text) > MAX_ENTITY or NOT_PRINTABLE.search(text):
         raise InvalidInput(f"The beginning of an id can have up to {MAX_ENTITY} printable characters.")
     return text
 

@@ -15,6 +15,12 @@ MAX_RESULTS = 1000
 SIMILAR_SCORE = 5.0
 """Least score of a match that is called similar."""
 
+SAME_ITEM_SCORE = 8.0
+"""Least score of the same item."""
+
+COPY_SCORE = 9.0
+"""Least score of a proved copy."""
+
 
 class Verdict(StrEnum):
     """The kind of a match, in the words that people read."""

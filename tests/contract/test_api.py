@@ -2,7 +2,7 @@
 
 Left out are the checks that ask for another status than 200 (negative_data_rejection, missing_required_header,
 ignored_auth and the like): the file documents nothing else, and says what is wrong inside the envelope.
-tests/unit/test_api_*.py look there.
+tests/unit/api has tests of these.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ OPERATIONS: dict[str, Operation] = {
     "list_images": lambda visual, key: visual.list_images(key, PageRequest()),
     "delete_images": lambda visual, key: visual.delete_images(key, VALVE),
     "delete_one": lambda visual, key: visual.delete_images(key, VALVE, DataId("1")),
+    "rename_images": lambda visual, key: visual.rename_images(key, [DataId("1")], VALVE),
     "search": lambda visual, key: visual.search(key, random_picture(1)),
 }
 

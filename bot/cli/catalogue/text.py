@@ -20,7 +20,7 @@ from bot.domain.texts import TextCounts
 
 if TYPE_CHECKING:
     from bot.app.services import Services
-    from bot.services.text.find import FoundImages
+    from bot.services.text.find import FindResult
 
 app = typer.Typer()
 
@@ -40,7 +40,7 @@ def find(
 ) -> None:
     """Find the images of a database by words, those with most of them first."""
 
-    async def work(session: ServiceSession) -> tuple[FoundImages, TextCounts]:
+    async def work(session: ServiceSession) -> tuple[FindResult, TextCounts]:
         key = await session.database(database)
         found = await session.services.find.find([key], " ".join(words), limit=top)
         return found, await session.services.text_reading.counts()
@@ -68,7 +68,7 @@ def find(
         print_remark(f"The text of {counted(counts.waiting, 'picture')} isn't read yet.", "yellow")
 
 
-def _document(result: FoundImages) -> dict[str, object]:
+def _document(result: FindResult) -> dict[str, object]:
     return {
         "database": result.databases[0].key.name,
         "matches": [

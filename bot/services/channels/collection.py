@@ -55,7 +55,7 @@ class CollectService:
         if isinstance(outcome, ImageRecord):
             return outcome
         existing = await self._storage.catalogue.with_digest(key, image.picture.digest)
-        if existing is not None and _place(existing.origin) == _place(shared.origin):
+        if existing is not None and existing.origin is not None and existing.origin.place == shared.origin.place:
             # An earlier attempt of this job added the image and crashed before it finished.
             return existing
         raise outcome
@@ -63,7 +63,3 @@ class CollectService:
     async def find(self, key: DatabaseKey, shared: SharedImage) -> ImageRecord | None:
         """Return the image of the same picture. Raises UnknownDatabase."""
         return await self._storage.catalogue.with_digest(key, shared.image.picture.digest)
-
-
-def _place(origin: SlackOrigin | None) -> tuple[str, str, str] | None:
-    return (origin.file_id, origin.channel, origin.message_ts) if origin else None

@@ -9,6 +9,7 @@ from bot.domain.errors import AlreadyAdded, BackendDown
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.matches import Caveat
 from bot.services.channels.collection import CollectService, SharedImage
+from bot.services.search.grouping import ranked
 from bot.services.search.search import SearchService
 from bot.services.search.search_result import Readers, SearchResult
 from bot.storage.ports.storage import ProcessLocks
@@ -58,13 +59,12 @@ class RepostGuard:
             key, shared.image.picture, limit=MATCHES_CHECKED, minimum=minimum, readers=readers, by_entity=False
         )
         # Skip matches from this message alone: an earlier attempt may have added this picture or another one of it.
-        others = [ranked for ranked in found.matches if not _is_from(ranked.record, shared.origin)]
+        others = [match for match in found.matches if not _is_from(match.record, shared.origin)]
         if not others and Caveat.SAME_IMAGES_ONLY in found.caveats:
             # Only identical images could be searched for, so an edited copy may exist. Don't add the image as new.
             cause = found.cause or BackendDown("the back end is unavailable")
             raise type(cause)(f"can't tell whether the picture is new: {cause}") from cause
-        matches = tuple(replace(ranked, rank=rank) for rank, ranked in enumerate(others, start=1))
-        return replace(found, matches=matches)
+        return replace(found, matches=ranked(others))
 
 
 def _is_from(record: ImageRecord | None, message: SlackOrigin) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import MAX_ENTITY, EntityId, entity_key
+from bot.domain.identifiers import MAX_ENTITY, NOT_PRINTABLE, EntityId, entity_key
 from bot.services.images.generic_names import is_generic, is_view
 from bot.services.imports.folder_walk import PICTURE_SUFFIXES
 
@@ -29,7 +29,8 @@ _OTHER_FORMATS = (
 )
 _SUFFIXES = PICTURE_SUFFIXES | {f".{name}" for name in _OTHER_FORMATS.split()}
 _BREAK = re.compile(r"[\s\x1c-\x1f\x85\u2028\u2029]+")
-_NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffd-\uffff]")
+# The replacement character stands for bytes that weren't UTF-8.
+_NOT_PRINTABLE = re.compile(f"{NOT_PRINTABLE.pattern}|\ufffd")
 
 
 def name_without_suffix(name: str) -> str:

@@ -113,7 +113,7 @@ class PictureTable:
     def table(self) -> PictureRows:
         """The table, read as a whole. Raises InvalidInput if it can't be read surely."""
         try:
-            return read_table(self.path, self.columns, self.sheet)
+            return read_table(self.path, self.columns, self.sheet, in_slack=self.find is not None)
         except OSError as error:
             raise InvalidInput(f"Can't read {self.path}: {error.strerror or error}.") from None
 

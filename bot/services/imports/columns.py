@@ -34,6 +34,8 @@ _NAMES = {
 _ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
 _MAPPED = re.compile(r"(?:\A|,)\s*(file|id|entity|note)\s*=", re.IGNORECASE)
 EXAMPLE = "--columns file=Filename,id=SKU,note=Description"
+WITH_OPTIONS = f"Name the columns as in {EXAMPLE}."
+WITHOUT_OPTIONS = "Call the columns “file”, “id” and “note” in the table, and delete the others."
 _SHOWN = 10
 
 
@@ -67,10 +69,13 @@ def names_files(cells: Sequence[str]) -> bool:
     return any(_role_of(cell) is Role.FILE for cell in cells)
 
 
-def find_columns(table: str, line: int, header: Sequence[str], named: Mapping[Role, str] | None = None) -> Columns:
+def find_columns(
+    table: str, line: int, header: Sequence[str], named: Mapping[Role, str] | None, advice: str
+) -> Columns:
     """Return the columns that somebody named, and the others by their usual names. Raises TableRefused.
 
-    Unless somebody named columns, an unknown one is refused, because it would be left out without a word.
+    Unless somebody named columns, an unknown one is refused, because it would be left out without a word. ``advice``
+    ends an error: WITH_OPTIONS or WITHOUT_OPTIONS.
     """
     places = {role: _place_of(table, line, header, name) for role, name in (named or {}).items()}
     unknown: list[str] = []
@@ -80,17 +85,17 @@ def find_columns(table: str, line: int, header: Sequence[str], named: Mapping[Ro
             continue
         if role in places:
             both = f"{_quoted(header[places[role]])} and {_quoted(cell)}"
-            raise TableRefused(table, f"Which column is the {role}, {both}? Say it as in {EXAMPLE}.", line)
+            raise TableRefused(table, f"Which column is the {role}, {both}? {advice}", line)
         if role is not None:
             places[role] = place
         elif cell.strip():
             unknown.append(cell)
     if Role.FILE not in places:
         fault = f"Which column has the files? The columns are {_listed(header)}"
-        raise TableRefused(table, f"{fault}. Say it as in {EXAMPLE}.", line)
+        raise TableRefused(table, f"{fault}. {advice}", line)
     if unknown and named is None:
         fault = f"I don't know the column{'s' if len(unknown) > 1 else ''} {_listed(unknown)}"
-        raise TableRefused(table, f"{fault}. To import without, name the others, as in {EXAMPLE}.", line)
+        raise TableRefused(table, f"{fault}. {advice}", line)
     return Columns(places)
 
 

@@ -16,6 +16,7 @@ from bot.domain.errors import TableRefused
 from bot.services.imports.columns import names_files
 from bot.services.imports.folder_walk import PICTURE_SUFFIXES
 
+MAX_ROWS = 1_000_000
 DELIMITERS = ",;\t|"
 
 MAX_COMPARED = 50
@@ -75,7 +76,7 @@ def _fit(name: str, text: str, delimiter: str) -> tuple[bool, bool, int]:
 
 
 def _rows(name: str, text: str, delimiter: str, start: int) -> Iterator[TableRow]:
-    line, place = 1 + len(re.findall(r"\r\n|\n|\r", text[:start])), start
+    line, place = 1 + _breaks(text[:start]), start
     while place < len(text):
         found = _LINE.match(text, place)
         assert found is not None

@@ -48,7 +48,7 @@ class LeftOut:
 
     files: Counter[str] = field(default_factory=Counter)
     names: list[str] = field(default_factory=list)
-    folders: Counter[str] = field(default_factory=Counter)
+    folders: set[str] = field(default_factory=set)
 
     def add_file(self, name: str) -> None:
         """Count a file that isn't a picture by its name."""
@@ -107,13 +107,13 @@ def _entries(folder: Path, left_out: LeftOut) -> tuple[list[Path], list[Path]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 if name.casefold() in _JUNK_FOLDERS:
-                    left_out.folders[name] += 1
+                    left_out.folders.add(name)
                 else:
                     folders.append(entry.path)
             elif os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:  # noqa: PTH122 - a Path each is slow here
                 files.append(entry.path)
             elif entry.is_dir():
-                left_out.folders[f"link {name}"] += 1
+                left_out.folders.add(f"link {name}")
             elif name.casefold() not in _JUNK_FILES and not name.lower().endswith(_JUNK_SUFFIXES):
                 left_out.add_file(name)
     return [Path(name) for name in sorted(files)], [Path(name) for name in sorted(folders)]

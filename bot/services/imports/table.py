@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.domain.errors import TableRefused
-from bot.services.imports.columns import EXAMPLE, Columns, Role, find_columns
-from bot.services.imports.csv_rows import TableRow, is_picture_name, separated
+from bot.services.imports.columns import WITH_OPTIONS, WITHOUT_OPTIONS, Columns, Role, find_columns
+from bot.services.imports.csv_rows import MAX_ROWS, TableRow, is_picture_name, separated
 from bot.services.imports.encoding import decode_table
 from bot.services.imports.xlsx_rows import is_xlsx, read_sheet
 
 MAX_BYTES = 200_000_000
 """Size of a CSV or XLSX file. A CSV of a million rows has about 100 MB."""
 
-MAX_ROWS = 1_000_000
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt"})
 XLSX_SUFFIXES = frozenset({".xlsx", ".xlsm"})
 
@@ -42,17 +41,21 @@ class PictureRows:
     remarks: tuple[str, ...] = ()
 
 
-def read_table(path: Path, named: Mapping[Role, str] | None = None, sheet: str | None = None) -> PictureRows:
+def read_table(
+    path: Path, named: Mapping[Role, str] | None = None, sheet: str | None = None, *, in_slack: bool = False
+) -> PictureRows:
     """Read a table as a whole, so that nothing is imported of one that can't be read surely.
 
     Args:
         path: A CSV or XLSX file; its content decides.
         named: The names of the columns by role, if somebody said them.
         sheet: The sheet of an XLSX file; the first unless it is named.
+        in_slack: Whether people in Slack read the errors and remarks. They have no options of the command line.
 
     Raises TableRefused, and OSError if the file can't be read.
 
     """
+    advice = WITHOUT_OPTIONS if in_slack else WITH_OPTIONS
     if path.stat().st_size > MAX_BYTES:
         raise TableRefused(path.name, f"The table is larger than {MAX_BYTES // 1_000_000} MB.")
     with path.open("rb") as stream:
@@ -62,16 +65,17 @@ def read_table(path: Path, named: Mapping[Role, str] | None = None, sheet: str |
     if is_xlsx(beginning):
         rows, chosen, others = read_sheet(path, sheet)
         listed = ", ".join(f"“{name}”" for name in others)
-        remarks = [f"Reading the sheet “{chosen}”. The others are {listed}: --sheet chooses one."] if others else []
-        return _pictures(path.name, rows, named, remarks if sheet is None else [])
+        how = "Move one of them to the front to read it." if in_slack else "--sheet chooses one."
+        remarks = [f"Reading the sheet “{chosen}”. The others are {listed}. {how}"] if others else []
+        return _pictures(path.name, rows, named, advice, remarks if sheet is None else [])
     text, encoding = decode_table(path.read_bytes(), path.name)
     # Excel reads UTF-8 only with a mark, and saves in the encoding of the country without being asked.
     remarks = [f"Reading {path.name} as Windows-1252, since it isn't UTF-8."] if encoding == "Windows-1252" else []
-    return _pictures(path.name, list(separated(path.name, text).rows()), named, remarks)
+    return _pictures(path.name, list(separated(path.name, text).rows()), named, advice, remarks)
 
 
 def _pictures(
-    table: str, rows: Sequence[TableRow], named: Mapping[Role, str] | None, remarks: Sequence[str]
+    table: str, rows: Sequence[TableRow], named: Mapping[Role, str] | None, advice: str, remarks: Sequence[str]
 ) -> PictureRows:
     if not rows:
         raise TableRefused(table, "The table has no rows. Save it again, best as a CSV file in UTF-8.")
@@ -81,7 +85,7 @@ def _pictures(
     if named is None and is_picture_name(first.cells[0]):
         width = max(1, min(3, max(len(_without_empty_end(row.cells)) for row in rows)))
         return PictureRows([_picture(table, row, width, _WITHOUT_HEADER) for row in rows], tuple(remarks))
-    columns = find_columns(table, first.line, first.cells, named)
+    columns = find_columns(table, first.line, first.cells, named, advice)
     width, is_spaced = len(_without_empty_end(first.cells)), _is_spaced(first.cells)
     pictures = [_picture(table, _without_blanks(row) if is_spaced else row, width, columns) for row in rows[1:]]
     if Role.ID not in columns.places:
@@ -106,7 +110,7 @@ def _picture(table: str, row: TableRow, width: int, columns: Columns) -> Picture
     if any("\0" in cell for cell in cells):
         return PictureRow(row.line, file.replace("\0", "␀"), error="The row has a character that no text has (NUL).")
     if not file.strip():
-        return PictureRow(row.line, "", error=f"The row names no file. The columns are chosen as in {EXAMPLE}.")
+        return PictureRow(row.line, "", error="The row names no file. Write its name, or delete the row.")
     return PictureRow(row.line, file, entity, note)
 
 

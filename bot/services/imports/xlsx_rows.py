@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.errors import TableRefused
-from bot.services.imports.csv_rows import TableRow
+from bot.services.imports.csv_rows import MAX_ROWS, TableRow
 
 MAX_UNPACKED = 300_000_000
 """Bytes of all parts of an XLSX file, unpacked. One of a million rows has about 100 MB."""
 
 MAX_PARTS = 5_000
-MAX_ROWS, MAX_COLUMNS = 1_000_000, 200
+MAX_COLUMNS = 200
 
 _DAMAGED = "This isn't a readable XLSX file. Open it in a spreadsheet program and save it again."
 _SHOWN = 10

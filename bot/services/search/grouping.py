@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.catalogue import ImageRecord
 from bot.domain.identifiers import DataId, Note
-from bot.domain.matches import SIMILAR_SCORE, Match
+from bot.domain.matches import COPY_SCORE, SAME_ITEM_SCORE, SIMILAR_SCORE, Match
 
 CREDITED_IMAGES = 5
 """Images of an entity that count for its credit, the best ones first."""
@@ -20,8 +20,8 @@ STEEPNESS = 3.0
 """How fast an image's part in the credit falls with its distance to the best. Five equal images give 0.54 points, and
 one that scores a point less than the best gives 0.02. Chosen on photographed groceries, see docs/scores.md."""
 
-CREDIT_BOUNDS = (SIMILAR_SCORE, 8.0, 9.0)
-"""Scores that need likeness or evidence of their own: similar, same item, copy. Credit never reaches the next one."""
+CREDIT_BOUNDS = (SIMILAR_SCORE, SAME_ITEM_SCORE, COPY_SCORE)
+"""Scores that need likeness or evidence of their own. Credit never reaches the next one."""
 
 BELOW_BOUND = 0.06
 """Distance that credit keeps from a bound, so that a score doesn't reach it when it is rounded."""
@@ -105,7 +105,7 @@ def agreement_credit(scores: Sequence[float]) -> float:
     A copy gains nothing: its score is proved. Nothing lifts a score to one of CREDIT_BOUNDS.
     """
     best = scores[0]
-    if best >= CREDIT_BOUNDS[-1]:
+    if best >= COPY_SCORE:
         return 0.0
     credit = math.log(sum(math.exp(STEEPNESS * (score - best)) for score in scores[:CREDITED_IMAGES])) / STEEPNESS
     bound = next(bound for bound in CREDIT_BOUNDS if best < bound)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.identifiers import DataId
-from bot.domain.matches import Match, TextAgreement, Verdict
+from bot.domain.matches import SAME_ITEM_SCORE, Match, TextAgreement, Verdict
 from bot.domain.texts import PictureText, words_of
 from bot.services.search.text_differences import are_alike, show_different_words
 
@@ -24,9 +24,6 @@ ENOUGH = 6.0
 
 MAX_SCORE = 8.94
 """Greatest score without proof of a copy; it is shown as 8.9. Texts that differ put a copy below it, too."""
-
-SAME_ITEM_SCORE = 8.0
-"""Least score of the same item."""
 
 SAME_ITEM_SIMILARITY, SAME_ITEM_LEAD, SAME_ITEM_WORDS, SAME_ITEM_COVERAGE = 0.75, 1.15, 2, 0.85
 """What proves the same item: the similarity of the texts, how much it exceeds that of every other item, the words that

@@ -13,6 +13,7 @@ from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import UnknownDatabase
 from bot.domain.find_words import Term, terms_of
 from bot.domain.identifiers import DatabaseKey, DataId
+from bot.domain.texts import PictureText
 from bot.services.databases import find_database
 from bot.services.text.found_words import WordMatch, match_words
 from bot.storage.ports.catalogue import Catalogue
@@ -42,7 +43,7 @@ class WordReaders(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FoundImages:
+class FindResult:
     """The images that have the words of a question, best first.
 
     ``databases`` are those that were searched. ``is_cut``: there may be more than MAX_FOUND.
@@ -68,7 +69,7 @@ class FindService:
         *,
         readers: WordReaders | None = None,
         limit: int = MAX_FOUND,
-    ) -> FoundImages:
+    ) -> FindResult:
         """Return up to ``limit`` images, from all databases together.
 
         With ``readers``, only what they may see counts. A database that was deleted meanwhile is left out, unless it is
@@ -92,7 +93,7 @@ class FindService:
         most = max((match.agreeing for match in every), default=0)
         kept = [match for match in every if match.agreeing == match.words or most < match.words]
         is_cut = len(kept) > limit or any(cut for _, _, cut in found)
-        return FoundImages(tuple(info for info, _, _ in found), tuple(kept[:limit]), is_cut)
+        return FindResult(tuple(info for info, _, _ in found), tuple(kept[:limit]), is_cut)
 
     async def _find_in(
         self, key: DatabaseKey, question: str, readers: WordReaders | None, limit: int
@@ -124,8 +125,15 @@ class FindService:
                     continue
             break
         texts = await self._texts.of(key, list(seen))
-        found = [match_words(terms, record, texts.get(data_id)) for data_id, record in seen.items()]
-        return [match for match in found if match is not None], len(ids) > limit
+        # In a thread: 100 pictures full of text take more than a second.
+        return await asyncio.to_thread(_match_all, terms, seen, texts), len(ids) > limit
+
+
+def _match_all(
+    terms: Sequence[Term], records: Mapping[DataId, ImageRecord], texts: Mapping[DataId, PictureText]
+) -> list[WordMatch]:
+    found = (match_words(terms, record, texts.get(data_id)) for data_id, record in records.items())
+    return [match for match in found if match is not None]
 
 
 def _closed(records: Mapping[DataId, ImageRecord], seen: Mapping[DataId, ImageRecord]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from bot.domain.catalogue import ImageRecord
 from bot.domain.find_words import LEAST_INSIDE, WITH_DIGIT, Span, Term, is_typing_error, spans
@@ -30,6 +31,9 @@ class Agreement(IntEnum):
     BEGINNING = 2
     EXACT = 3
 
+
+_is_mistyped = lru_cache(maxsize=10_000)(is_typing_error)
+"""Remembers its answers, since the pictures of one database have many words in common."""
 
 _WEIGHTS = {WordSource.ID: 4, WordSource.NOTE: 3, WordSource.FILE_NAME: 2, WordSource.PICTURE: 1}
 
@@ -114,8 +118,8 @@ def _exactly(term: Term, span: Span) -> Agreement:
 
 def _similarly(term: Term, span: Span) -> Agreement:
     is_inside = len(term.letters) >= LEAST_INSIDE and term.letters in span.token
-    is_mistyped = term.may_be_mistyped and not span.token.startswith(WITH_DIGIT)
-    is_similar = is_inside or (is_mistyped and is_typing_error(term.token, span.token))
+    may_be_mistyped = term.may_be_mistyped and not span.token.startswith(WITH_DIGIT)
+    is_similar = is_inside or (may_be_mistyped and _is_mistyped(term.token, span.token))
     return Agreement.SIMILAR if is_similar else Agreement.NONE
 
 

@@ -226,9 +226,7 @@ def _origin_rows(
 
 
 def _place(origin: Origin) -> tuple[object, ...]:
-    slack = origin.slack
-    in_slack = (slack.file_id, slack.channel, slack.message_ts) if slack else None
-    return origin.source, origin.author, origin.source_name, in_slack
+    return origin.source, origin.author, origin.source_name, origin.slack and origin.slack.place
 
 
 def _place_of(row: Row[Any]) -> tuple[object, ...]:

@@ -199,9 +199,4 @@ class AdditionComposer:
 
 
 def _is_at(origin: Origin, place: SlackOrigin | None) -> bool:
-    slack = origin.slack
-    return (
-        slack is not None
-        and place is not None
-        and (slack.file_id, slack.channel, slack.message_ts) == (place.file_id, place.channel, place.message_ts)
-    )
+    return origin.slack is not None and place is not None and origin.slack.place == place.place

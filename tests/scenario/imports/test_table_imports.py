@@ -86,7 +86,7 @@ async def test_table_in_a_channel_without_a_mention_is_left_alone(slack: FakeSla
     ("table", "said"),
     [
         ('File,SKU\nvalve.png,"2" pipe"\n', "line 2: There is text after a closing quote"),
-        ("File,SKU,Price\nvalve.png,v,2\n", "I don't know the column “Price”"),
+        ("File,SKU,Price\nvalve.png,v,2\n", "I don't know the column “Price”. Call the columns"),
     ],
 )
 async def test_table_that_is_not_sure_is_refused(slack: FakeSlack, start: Start, table: str, said: str) -> None:

@@ -79,7 +79,7 @@ class Harness:
             assert list(record.origins) == sorted(record.origins, key=lambda origin: origin.added_at)
         return {
             record.digest: {
-                (str(origin.source), *((s.file_id, s.channel, s.message_ts) if (s := origin.slack) else ("", "", "")))
+                (str(origin.source), *(origin.slack.place if origin.slack else ("", "", "")))
                 for origin in record.origins
             }
             for record in records

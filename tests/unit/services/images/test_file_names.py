@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.services.images.file_names import entity_of_file
+from bot.services.images.file_names import entity_of_file, suggest_entity
 from bot.services.images.generic_names import is_generic
 from bot.services.imports.folder_walk import PICTURE_SUFFIXES
 
@@ -39,6 +39,11 @@ def test_different_names_give_different_ids(names: list[str]) -> None:
 )
 def test_id_is_the_name_as_written(name: str, entity: str) -> None:
     assert entity_of_file(name, "F1") == entity
+
+
+@pytest.mark.parametrize("hidden", ["\x07", "\u202e", "\ufdd0", "\U0001fffe"])
+def test_suggested_id_leaves_out_what_no_id_may_have(hidden: str) -> None:
+    assert suggest_entity(f"Valve{hidden} 42") == "Valve 42"
 
 
 @pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))

@@ -66,6 +66,10 @@ def test_columns_that_are_not_sure_are_refused_in_one_sentence(tmp_path: Path, h
     with pytest.raises(TableRefused, match="--columns file=") as refused:
         read_table(table(tmp_path, f"{header}\na.png,b,c\n"))
     assert said in str(refused.value)
+    with pytest.raises(TableRefused) as refused:
+        read_table(table(tmp_path, f"{header}\na.png,b,c\n"), in_slack=True)
+    assert said in str(refused.value)
+    assert "--" not in str(refused.value), "Slack has no options"
 
 
 def test_columns_can_be_said(tmp_path: Path) -> None:
@@ -126,7 +130,10 @@ def test_sheet_is_read_as_people_see_it(tmp_path: Path) -> None:
         PictureRow(3, "b.png", "12345", "2026-11-30"),
         PictureRow(5, "c.png", "00042", "0.50"),
     ]
-    assert "Prices" in read.remarks[0]
+    assert "--sheet" in read.remarks[0]
+    [remark] = read_table(path, in_slack=True).remarks
+    assert "Prices" in remark
+    assert "--sheet" not in remark
     with pytest.raises(TableRefused, match=r"no sheet “Parts”. The sheets are “Sheet”, “Prices”"):
         read_table(path, sheet="Parts")
     with pytest.raises(TableRefused, match="Which column has the files"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,9 @@ from bot.domain.catalogue import ImageRecord, Origin, OriginSource, SlackOrigin
 from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.services.text import find as find_module
 from bot.services.text.find import FindService
+from bot.services.text.found_words import match_words
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.texts import text_of
 
@@ -86,3 +90,19 @@ async def test_rarity_is_counted_from_what_the_reader_sees(storage: SqlStorage) 
         await storage.texts.finish(claim, text_of(line))
     assert await storage.texts.sample(PARTS, 10, VisibleOrigins(frozenset({"C1"}))) == [text_of("open text")]
     assert len(await storage.texts.sample(PARTS, 10)) == 2
+
+
+async def test_long_texts_do_not_block_the_event_loop(
+    storage: SqlStorage, find: FindService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(storage, 1, PARTS, "one", ("C1", "red valve"))
+    threads = set[threading.Thread]()
+
+    def record(*args: Any) -> object:
+        threads.add(threading.current_thread())
+        return match_words(*args)
+
+    monkeypatch.setattr(find_module, "match_words", record)
+    assert (await find.find([PARTS], "valve")).matches
+    assert threads
+    assert threading.current_thread() not in threads
