@@ -52,6 +52,11 @@ def code_of(error: SlackApiError) -> str:
     return _error_code(error) or str(status_of(error))
 
 
+def reason_of(error: Exception) -> str:
+    """Return for the log why a call failed: Slack's error code, or the class of another error."""
+    return code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
+
+
 def status_of(error: SlackApiError) -> int:
     """Return the HTTP status of the response, or 200 if it is unknown."""
     # For a response that it can't parse, the SDK attaches aiohttp's response instead of its own.

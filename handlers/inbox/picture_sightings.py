@@ -38,7 +38,7 @@ class PictureSightings:
     def note(self, body: Mapping[str, Any]) -> None:
         """Look at a delivered message, whoever wrote it, and at what Slack adds to it later."""
         event = mapping(body.get("event"))
-        if event.get("type") != "message":
+        if not self._sees_all or event.get("type") != "message":
             return
         changed = event.get("subtype") == "message_changed"
         message = mapping(event.get("message")) if changed else event

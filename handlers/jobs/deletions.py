@@ -23,7 +23,7 @@ from handlers.parsing.payloads import (
 )
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.clients import Clients
-from handlers.slack.messages import reread
+from handlers.slack.messages import read_message
 from handlers.slack_errors import UNREACHABLE, code_of, retry_later
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class DeletionRunner:
         Slack doesn't count these as shares, but goes on to show the file there while it is shared anywhere.
         """
         ended = [place for place in await self._removal.shares_of(workspace, unsharing) if unsharing.ends(*place)]
-        kept = [place for place in ended if shows_file(await reread(client, *place), unsharing.file)]
+        kept = [place for place in ended if shows_file(await read_message(client, *place), unsharing.file)]
         return replace(unsharing, messages=frozenset([*unsharing.messages, *kept]))
 
 

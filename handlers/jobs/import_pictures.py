@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
 from bot.blocks.wording import imports as wording
 from bot.domain.errors import FetchRefused, PictureRefused, UserError
+from bot.services.images.file_names import name_at
 from bot.services.images.import_sources import ImportSource
 from bot.services.imports.archive import PictureArchive, below
 from bot.services.imports.csv_rows import is_address
@@ -46,7 +46,7 @@ class ReadFile(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtRow:
+class FetchedRow:
     """A row whose picture lies at ``source.path``, and the Slack file that it came from."""
 
     source: ImportSource
@@ -119,31 +119,31 @@ class ImportedPictures:
     @asynccontextmanager
     async def fetched(
         self, rows: Sequence[ImportSource], written: Mapping[Path, str], table_id: str
-    ) -> AsyncIterator[list[BroughtRow]]:
+    ) -> AsyncIterator[list[FetchedRow]]:
         """Yield the rows with their pictures on the disk. A row whose picture can't be had says why."""
         with tempfile.TemporaryDirectory(dir=self._folder) as batch:
             tasks = [
-                self._brought(row, written.get(row.path, str(row.path)), Path(batch) / str(number), table_id)
+                self._fetched_row(row, written.get(row.path, str(row.path)), Path(batch) / str(number), table_id)
                 for number, row in enumerate(rows)
             ]
             yield list(await asyncio.gather(*tasks))
 
-    async def _brought(self, row: ImportSource, written: str, path: Path, table_id: str) -> BroughtRow:
+    async def _fetched_row(self, row: ImportSource, written: str, path: Path, table_id: str) -> FetchedRow:
         if row.error or row.same_as:
-            return BroughtRow(row, table_id)
+            return FetchedRow(row, table_id)
         try:
             async with self._turns:
                 content, name, file_id = await self._content(written, table_id)
                 await asyncio.to_thread(path.write_bytes, content)
         except UserError as error:
-            return BroughtRow(replace(row, path=path, error=str(error)), table_id)
-        return BroughtRow(replace(row, path=path, name=name), file_id)
+            return FetchedRow(replace(row, path=path, error=str(error)), table_id)
+        return FetchedRow(replace(row, path=path, name=name), file_id)
 
     async def _content(self, written: str, table_id: str) -> tuple[bytes, str, str]:
         """Return a picture, its name, and the Slack file that it is from. Raises UserError."""
         if is_address(written):
             async with self._hold_memory():
-                return await self._fetch(written), unquote(urlsplit(written).path.rpartition("/")[2]), table_id
+                return await self._fetch(written), name_at(written), table_id
         name = below(written).name
         if shared := self._shared.get(name.casefold()):
             if len(shared) > 1:

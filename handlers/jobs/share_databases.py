@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from bot.blocks.messages.notices import no_database_reply, several_databases_reply
 from bot.blocks.reply import Reply
-from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import ALL_DATABASES, DatabaseKey
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.search.lookup import LookupService, NoDatabase, SearchScope, SeveralDatabases
 from handlers.inbox.share import Share
 from handlers.replies.known_databases import KnownDatabases
-from handlers.slack.directory import DirectoryCache
 
 
 class ShareDatabases:
@@ -21,12 +19,10 @@ class ShareDatabases:
         lookup: LookupService,
         known: KnownDatabases,
         channel_settings: ChannelSettingsService,
-        directories: DirectoryCache,
     ) -> None:
         self._lookup = lookup
         self._known = known
         self._channel_settings = channel_settings
-        self._directories = directories
 
     async def choose(self, share: Share) -> DatabaseKey | Reply | None:
         """Return the database to use; if it is unclear, what to offer in the channel, or None if that was offered."""
@@ -64,6 +60,5 @@ class ShareDatabases:
         return SearchScope(tuple(info.key for info in infos), is_several=True)
 
     async def _may_name_databases(self, share: Share) -> bool:
-        """Return whether everybody in the channel may know of all databases: no other organisation, and no guest."""
-        people = self._directories.of(share.message.workspace, share.client)
-        return share.kind is not ChannelKind.SHARED and not await people.has_guests(share.message.channel)
+        message = share.message
+        return await self._known.may_all_be_named(message.workspace, message.channel, share.kind, share.client)

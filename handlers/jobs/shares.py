@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.messages.notices import cannot_post_reply, other_database_reply
 from bot.blocks.reply import Reply, notice
 from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_RETRYING
-from bot.domain.channels import ChannelBinding, ChannelKind, ChannelMode
+from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import (
     BackendError,
     BackendRefused,
@@ -81,7 +81,7 @@ class ShareRunner:
         self._updates = updates
         known = KnownDatabases(lookup, channel_settings, directories)
         self._captions = CaptionReader(lookup, known, channel_settings)
-        self._databases = ShareDatabases(lookup, known, channel_settings, directories)
+        self._databases = ShareDatabases(lookup, known, channel_settings)
 
     async def run(self, job: Job) -> None:
         """Process the share according to the channel's settings.
@@ -175,7 +175,7 @@ class ShareRunner:
         images = tuple(file for file in files if _may_be_answered(file, message))
         if not images:
             return None
-        kind = await self._kind(message, client)
+        kind = await self._directories.of(message.workspace, client).kind_of_message(message.channel, message.kind)
         caption = await self._captions.read(message, _mode_of(message, binding), kind, client)
         return Share(job, message, kind, client, binding, caption.modifiers, images, caption.note, caption.refused)
 
@@ -228,18 +228,12 @@ class ShareRunner:
             return None if refined is None else await present(refined)
 
         await self._answer(share, await present(shown), files, answer)
-        if later := self._updates.answer(shown, with_texts):
+        if later := self._updates.later(shown, with_texts):
             later.begin(lambda reply: answer.edit(reply, files))
 
     async def _answer(self, share: Share, reply: Reply, files: Sequence[str], answer: ThreadAnswer) -> None:
         if not await answer.send(reply, files):
             await self._presenter.check_pictures(AnswerReader(share.audience, share.client), reply)
-
-    async def _kind(self, message: ImageShare, client: AsyncWebClient) -> ChannelKind:
-        known = await self._directories.of(message.workspace, client).kind(message.channel, message.kind)
-        # The event is newer than the cached directory, so a non-public kind in the event wins. Events don't say,
-        # however, that workspaces of one organisation share the channel.
-        return known if ChannelKind.PUBLIC is message.kind or known is ChannelKind.SHARED else message.kind
 
     async def _resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile | UnresolvedFile:
         try:

@@ -29,12 +29,12 @@ from bot.services.imports.archive import below
 from bot.services.imports.report import ImportReport
 from bot.storage.ports.inbox import Inbox
 from handlers.jobs.import_pictures import ImportedPictures, SaveFile, file_name_of
+from handlers.listeners.mentions import requester_of
 from handlers.parsing.grammar import modifiers_of
 from handlers.parsing.payloads import SharedFile, TableShare
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
-from handlers.replies.requester import Requester
 from handlers.slack.files import HoldMemory, SharedFileReader
 from handlers.slack.messages import permalink
 from handlers.slack_errors import UNREACHABLE, TargetGone
@@ -82,7 +82,8 @@ class ImportMessage:
         if not self._ts:
             marked = with_marker(reply, self._marker, _PROGRESS)
             with contextlib.suppress(*UNREACHABLE), delivery.checked_posts(self._check_lease):
-                self._ts = await delivery.post_message(self._client, message.channel, marked, message.reply_to)
+                posted = await delivery.post_editable(self._client, message.channel, marked, message.reply_to)
+                self._ts = posted.ts
 
     async def show(self, reply: Reply) -> None:
         """Show the progress, unless it was shown just now."""
@@ -162,7 +163,7 @@ class TableImportRunner:
         if len(share.tables) > 1:
             raise InvalidInput(wording.ONE_TABLE)
         said, update = share.message, "update" in share.message.text.lower().split()
-        requester = Requester(said.workspace, said.user, client, said.channel, said.kind, thread=said.thread_ts)
+        requester = requester_of(said, client)
         key = await self._answers.database(requester, modifiers_of(said.text).database)
         if update:
             await self._answers.changeable_database(requester, key.name)
@@ -224,11 +225,11 @@ class TableImportRunner:
                 break
             rows = sources[start : start + ROWS_AT_ONCE]
             async with plan.pictures.fetched(rows, plan.written, plan.origin.file_id) as fetched:
-                brought = [
+                files = [
                     replace(one.source, author=plan.author, slack=replace(plan.origin, file_id=one.file_id))
                     for one in fetched
                 ]
-                decisions = await self._imports.import_files(plan.key, brought, plan.options, claims)
+                decisions = await self._imports.import_files(plan.key, files, plan.options, claims)
             for place, (source, decision) in enumerate(zip(rows, decisions, strict=True), start):
                 report.record(outcome_of(place, source, decision), keep=False)
             await message.show(progress_reply(plan.table.path.name, report.done, len(sources)))
@@ -236,7 +237,8 @@ class TableImportRunner:
 
     async def _origin(self, share: TableShare, client: AsyncWebClient) -> SlackOrigin:
         said = share.message
-        kind = await self._dependencies.directories.of(said.workspace, client).kind(said.channel, said.kind)
+        directory = self._dependencies.directories.of(said.workspace, client)
+        kind = await directory.kind_of_message(said.channel, said.kind)
         link = await permalink(client, said.channel, said.ts)
         return SlackOrigin(share.tables[0].id, said.channel, said.ts, link, kind)
 

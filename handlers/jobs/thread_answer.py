@@ -109,7 +109,8 @@ class ThreadAnswer:
             message = self._message
             try:
                 reply = with_marker(notice(STILL_WORKING), self._marker, _PROGRESS)
-                self._progress_ts = await delivery.post_message(self._client, message.channel, reply, message.reply_to)
+                posted = await delivery.post_editable(self._client, message.channel, reply, message.reply_to)
+                self._progress_ts = posted.ts
             except UNREACHABLE as error:
                 log.info("the progress could not be shown: %s", type(error).__name__)
 

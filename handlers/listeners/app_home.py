@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.app_home import HomeContent, home_view
@@ -16,7 +15,7 @@ from handlers.parsing.payloads.interactions import ActionRequest
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
-from handlers.slack_errors import UNREACHABLE, code_of
+from handlers.slack_errors import UNREACHABLE, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +49,7 @@ class HomeListener:
             await requester.client.views_publish(user_id=requester.user, view=home_view(home))
         except UNREACHABLE as error:
             # The user's change was made, so a failure to show it isn't an error of the request.
-            log.warning(
-                "views.publish: %s", code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
-            )
+            log.warning("views.publish: %s", reason_of(error))
 
     @staticmethod
     def is_home(request: ActionRequest) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import AddState, SearchState
+from bot.blocks.button_state import SearchState
 from bot.blocks.messages.additions import refused_id_reply
 from bot.blocks.messages.notices import (
     StatusInfo,
@@ -38,7 +38,7 @@ from handlers.parsing import grammar
 from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
-from handlers.replies.images.additions import Addition, AdditionComposer
+from handlers.replies.images.additions import Addition, AdditionComposer, add_state_of
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.exports import ExportComposer
@@ -144,19 +144,8 @@ class CommandListener:
             with contextlib.suppress(UserError):
                 state = await self._source(requester, command.source)
                 key = await self._answers.database(requester, command.database)
-                return refused_id_reply(
-                    str(error),
-                    AddState(
-                        files=state.file,
-                        url=state.url,
-                        channel=state.channel,
-                        message=state.message,
-                        database=key.name,
-                        entity=error.suggestion,
-                        note=command.note,
-                        author=requester.user,
-                    ),
-                )
+                wanted = Addition(key, command.entity, command.note)
+                return refused_id_reply(str(error), add_state_of(requester, state, wanted))
         return suggestion_reply(str(error), suggestion)
 
     async def _is_deferred(self, command: grammar.Command, body: Mapping[str, Any], requester: Requester) -> bool:

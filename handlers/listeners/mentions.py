@@ -76,14 +76,10 @@ class MentionListener:
     ) -> None:
         """Answer in the thread, as if the pictures had been shared there. Raises UserError and BackendError."""
         requester, given = requester_of(mention, client), grammar.modifiers_of(command)
-        directory = self._answers.directory(requester)
-        kind = await directory.kind(mention.channel, mention.kind)
-        requester = replace(requester, kind=kind if mention.kind is ChannelKind.PUBLIC else mention.kind)
-        named = given.database
-        if named == ALL_DATABASES and (
-            requester.kind is ChannelKind.SHARED or await directory.has_guests(mention.channel)
-        ):
-            # Not everybody in the channel may know of all databases, so use the channel's.
+        kind = await self._answers.directory(requester).kind_of_message(mention.channel, mention.kind)
+        requester, named = replace(requester, kind=kind), given.database
+        if named == ALL_DATABASES and not await self._answers.may_name_all(requester):
+            # Use the channel's database instead.
             named = None
         try:
             key = await self._answers.database(requester, named, or_all=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.adapters.port import FittedScores
@@ -13,6 +13,7 @@ from bot.blocks.button_state import SearchState
 from bot.blocks.messages.results.matches import AskedPicture
 from bot.blocks.reply import Reply, context_block
 from bot.blocks.wording import channels
+from bot.blocks.wording.images import IMAGE_GONE
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, ScoreFit
 from bot.domain.channels import ChannelBinding
 from bot.domain.errors import (
@@ -23,7 +24,7 @@ from bot.domain.errors import (
     UnknownEntity,
     UserError,
 )
-from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, EntityId
+from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, DataId, EntityId
 from bot.services.search.lookup import NoDatabase, SeveralDatabases
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.known_databases import KnownDatabases
@@ -38,6 +39,15 @@ PING_TIMEOUT_S = 5
 
 MAX_WATCHED = 100
 """Channels that App Home asks Slack about; it shows no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenImage:
+    """An image that a person sees: its database, all of it, and what they may see of it."""
+
+    info: DatabaseInfo
+    record: ImageRecord
+    shown: ImageRecord
 
 
 class AnswerComposer:
@@ -90,6 +100,12 @@ class AnswerComposer:
         if not infos:
             raise NoDatabase
         return infos
+
+    async def may_name_all(self, requester: Requester) -> bool:
+        """Return whether everybody in the requester's channel may know of all databases."""
+        return await self._known.may_all_be_named(
+            requester.workspace, requester.channel, requester.kind, requester.client
+        )
 
     async def sized_databases(self, requester: Requester) -> tuple[DatabaseInfo, ...]:
         """Return the databases that the person may know of, with the images that they may know of."""
@@ -160,7 +176,16 @@ class AnswerComposer:
             return None if refined is None else await present(refined)
 
         reply = await present(results)
-        return replace(reply, later=self._dependencies.updates.answer(results, with_texts))
+        return replace(reply, later=self._dependencies.updates.later(results, with_texts))
+
+    async def seen_image(self, requester: Requester, key: DatabaseKey, data_id: DataId) -> SeenImage:
+        """Return an image that the person may see. Raises UnknownDatabase, and UserError if there is none."""
+        info = await self.known_database(requester, key.name)
+        record = (await self._dependencies.catalogue.records(info.key, [data_id])).get(data_id)
+        shown = await self.visible(requester, [record]) if record is not None else ()
+        if record is None or not shown:
+            raise UserError(IMAGE_GONE)
+        return SeenImage(info, record, shown[0])
 
     async def visible(self, requester: Requester, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:
         """Return the images that the person may see, with only what they may see of them."""

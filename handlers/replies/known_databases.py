@@ -5,6 +5,7 @@ from __future__ import annotations
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalogue import DatabaseInfo
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseName, WorkspaceId
 from bot.services.channels.channel_settings import ChannelSettingsService
@@ -35,6 +36,12 @@ class KnownDatabases:
         limited = await self.of_guest(workspace, user, client)
         if limited is not None and all(info.key.name != name for info in limited):
             raise UnknownDatabase(name)
+
+    async def may_all_be_named(
+        self, workspace: WorkspaceId, channel: str, kind: ChannelKind, client: AsyncWebClient
+    ) -> bool:
+        """Return whether everybody in a channel may know of all databases: no other organisation, and no guest."""
+        return kind is not ChannelKind.SHARED and not await self._directories.of(workspace, client).has_guests(channel)
 
     async def of_guest(
         self, workspace: WorkspaceId, user: str, client: AsyncWebClient

@@ -24,7 +24,6 @@ EditMessage = Callable[[Reply], Awaitable[None]]
 MAX_AT_URL = 3
 """Messages of one reply that go to a response URL, which takes five; progress and an error may need the others."""
 
-
 _newest: TTLCache[tuple[str, str, str], object] = TTLCache(10_000, 3600)
 """The newest answer in each message that was replaced. A later edit of an earlier answer must leave it alone."""
 

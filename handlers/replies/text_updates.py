@@ -33,7 +33,7 @@ class TextUpdates:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    def answer(self, results: Sequence[LookupResult], new: NewAnswer) -> LaterAnswer | None:
+    def later(self, results: Sequence[LookupResult], new: NewAnswer) -> LaterAnswer | None:
         """Return the later version of an answer, or None if no text is awaited."""
         return LaterAnswer(self, new) if any(result.pending for result in results) else None
 

@@ -100,6 +100,13 @@ class SlackDirectory:
             return known
         return found or known
 
+    async def kind_of_message(self, channel: str, said: ChannelKind) -> ChannelKind:
+        """Return who can read a new message, whose event says that the channel is of the kind ``said``."""
+        found = await self.kind(channel, said)
+        # The event is newer than what is cached, so a non-public kind in it wins. Events don't say, however, that
+        # workspaces of one organisation share the channel.
+        return found if said is ChannelKind.PUBLIC or found is ChannelKind.SHARED else said
+
     async def audience(self, channel: str, known: ChannelKind) -> ChannelKind:
         """Return who will see an answer in a channel. If Slack doesn't answer, assume that outsiders can see it."""
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
@@ -15,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.errors import RetryLater
 from handlers.parsing.payloads import FileState, SharedFile, pictures_of, unfurled
 from handlers.parsing.payloads.common import items, mapping, text
-from handlers.slack_errors import UNREACHABLE, code_of, retry_later
+from handlers.slack_errors import UNREACHABLE, reason_of, retry_later
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ Together with the delay before the answer's own sign of life, they stay below 10
 IDENTITY_TTL_S = 3600
 IDENTITIES = 1000
 
+T = TypeVar("T")
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -39,33 +42,36 @@ async def permalink(client: AsyncWebClient, channel: str, message_ts: str) -> st
     try:
         answer = await client.chat_getPermalink(channel=channel, message_ts=message_ts)
     except UNREACHABLE as error:
-        log.info("chat.getPermalink: %s", code_of(error) if isinstance(error, SlackApiError) else type(error).__name__)
+        log.info("chat.getPermalink: %s", reason_of(error))
         return ""
     return str(answer.get("permalink") or "")
 
 
-async def read_message(client: AsyncWebClient, channel: str, ts: str) -> Mapping[str, Any]:
-    """Return a message, also one in a thread; nothing if Slack doesn't give it."""
+async def try_read_message(client: AsyncWebClient, channel: str, ts: str) -> Mapping[str, Any]:
+    """Return a message, also one in a thread; nothing if Slack doesn't give it soon."""
     try:
         async with asyncio.timeout(HISTORY_TIMEOUT_S):
-            answer = await client.conversations_replies(channel=channel, ts=ts, latest=ts, inclusive=True, limit=1)
-    except (TimeoutError, *UNREACHABLE) as error:
-        log.info("conversations.replies: %s", type(error).__name__)
+            return await _fetch_message(client, channel, ts)
+    except UNREACHABLE as error:
+        log.info("conversations.replies: %s", reason_of(error))
         return {}
-    return _message_of(answer.get("messages"), ts)
 
 
-async def reread(client: AsyncWebClient, channel: str, ts: str) -> Mapping[str, Any]:
+async def read_message(client: AsyncWebClient, channel: str, ts: str) -> Mapping[str, Any]:
     """Return a message as Slack has it now; nothing if it is gone or not for the bot. Raises RetryLater."""
     try:
-        answer = await client.conversations_replies(channel=channel, ts=ts, latest=ts, inclusive=True, limit=1)
+        return await _fetch_message(client, channel, ts)
     except SlackApiError as error:
         if problem := retry_later(error):
             raise problem from error
         return {}
     except UNREACHABLE as error:
         raise RetryLater(f"Slack can't be reached ({type(error).__name__})") from error
-    return _message_of(answer.get("messages"), ts)
+
+
+async def _fetch_message(client: AsyncWebClient, channel: str, ts: str) -> Mapping[str, Any]:
+    answer = await client.conversations_replies(channel=channel, ts=ts, latest=ts, inclusive=True, limit=1)
+    return next((raw for raw in map(mapping, items(answer.get("messages"))) if text(raw.get("ts")) == ts), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,8 @@ class MessagePictures:
         try:
             async with asyncio.timeout(HISTORY_TIMEOUT_S):
                 answer = await client.conversations_history(channel=channel, limit=HISTORY_READ, oldest=after or None)
-        except (TimeoutError, *UNREACHABLE) as error:
-            log.info("conversations.history: %s", type(error).__name__)
+        except UNREACHABLE as error:
+            log.info("conversations.history: %s", reason_of(error))
             return None
         for raw in items(answer.get("messages")):
             message = mapping(raw)
@@ -105,7 +111,7 @@ class MessagePictures:
 
     async def of_thread(self, channel: str, thread: str, client: AsyncWebClient) -> list[MessagePicture]:
         """Return the pictures of the message that began a thread; none if it is the bot's own."""
-        message = await read_message(client, channel, thread)
+        message = await try_read_message(client, channel, thread)
         found = _found(message, channel)
         return [] if not found or await self._is_own(message, client) else found
 
@@ -113,26 +119,32 @@ class MessagePictures:
         """Return the picture that Slack shows of a link in a message; None if it shows none soon."""
         if not (channel and message_ts):
             return None
-        for delay in UNFURL_DELAYS_S:
-            await self._sleep(delay)
-            message = await read_message(client, channel, message_ts)
-            if found := unfurled(message, url):
-                return found
-            if not message or message.get("attachments"):
-                break
-        return None
+        return await self._look(channel, message_ts, client, partial(unfurled, url=url), UNFURL_DELAYS_S)
 
     async def of_question(
         self, channel: str, message_ts: str, client: AsyncWebClient, *, has_link: bool
     ) -> tuple[SharedFile, ...]:
         """Return the pictures of a message to the bot that its event lacked, such as that of a link."""
-        for delay in UNFURL_DELAYS_S if has_link else UNFURL_DELAYS_S[:1]:
+        delays = UNFURL_DELAYS_S if has_link else UNFURL_DELAYS_S[:1]
+        return await self._look(channel, message_ts, client, pictures_of, delays) or ()
+
+    async def _look(
+        self,
+        channel: str,
+        message_ts: str,
+        client: AsyncWebClient,
+        find: Callable[[Mapping[str, Any]], T | None],
+        delays: Sequence[float],
+    ) -> T | None:
+        """Read a message until it shows what is to be found, or any preview, or is gone."""
+        for delay in delays:
             await self._sleep(delay)
-            if found := pictures_of(message := await read_message(client, channel, message_ts)):
+            message = await try_read_message(client, channel, message_ts)
+            if found := find(message):
                 return found
             if not message or message.get("attachments"):
                 break
-        return ()
+        return None
 
     async def _is_own(self, message: Mapping[str, Any], client: AsyncWebClient) -> bool:
         """Return whether the bot wrote a message. Without an answer from Slack, any app's message may be its own."""
@@ -147,10 +159,6 @@ class MessagePictures:
                 return True
             self._own[token] = frozenset({text(own.get("user_id")), text(own.get("bot_id"))} - {""})
         return not author.isdisjoint(self._own[token])
-
-
-def _message_of(messages: object, ts: str) -> Mapping[str, Any]:
-    return next((mapping(raw) for raw in items(messages) if text(mapping(raw).get("ts")) == ts), {})
 
 
 def _found(message: Mapping[str, Any], channel: str, *, icons: bool = True) -> list[MessagePicture]:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from urllib.parse import unquote, urlsplit
 
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import MAX_ENTITY, NOT_PRINTABLE, EntityId, entity_key
@@ -39,6 +40,11 @@ def name_without_suffix(name: str) -> str:
     if f"{dot}{suffix.lower()}" not in _SUFFIXES:
         stem = name
     return stem if stem.strip(" .") else ""
+
+
+def name_at(address: str) -> str:
+    """Return the name of the file at a web address; empty if its path ends with none."""
+    return unquote(urlsplit(address).path.rpartition("/")[2])
 
 
 def entity_of_file(name: str, own_id: str, folder: str = "") -> EntityId:

@@ -118,7 +118,7 @@ class DeleteDatabase:
 
 @dataclass(frozen=True, slots=True)
 class LinkDatabase:
-    """Set the link for each id of a database; without a ``template``, show it. ``off`` removes it."""
+    """Set the link for each id of a database; without a ``template``, show it. NO_LINK as one removes it."""
 
     name: DatabaseName
     template: str = ""

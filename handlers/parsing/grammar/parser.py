@@ -124,8 +124,9 @@ def is_question(text: str) -> bool:
         return "last" not in words
     if verb == "find":
         return _POINTING.issuperset(word.rstrip("!?.,") for word in words[1:])
-    is_command = verb in {*VERBS, *_SUGGESTIONS, *MODES} or tokens[0] == _COMMAND
-    return not is_command and (len(words) > 1 or words[0].endswith("?"))
+    if verb in {*VERBS, *_SUGGESTIONS, *MODES} or tokens[0] == _COMMAND:
+        return False
+    return len(words) > 1 or words[0].endswith("?")
 
 
 def _without_verb(tokens: Sequence[Token]) -> tuple[Token, ...]:

@@ -27,9 +27,10 @@ from handlers.parsing.grammar.tokens import quote_back
 NO_LINK = "-"
 """Stands for the removal of a database's link."""
 
-ACTION_AND_NAME = 2
-
 MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
+
+_ACTION_AND_NAME = 2
+"""Words of ``db link <name>`` before the template."""
 
 
 def parse_export(parsed: ParsedCommand) -> ExportCommand:
@@ -77,7 +78,7 @@ def _address(parsed: ParsedCommand) -> Iterator[str]:
     words = 0
     for token in parsed.tokens:
         words += is_word(token)
-        if token.is_address or words > ACTION_AND_NAME:
+        if token.is_address or words > _ACTION_AND_NAME:
             yield token.text
 
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from bot.services.images.file_names import name_at
 from handlers.parsing.payloads.common import items, mapping, text
 from handlers.parsing.payloads.files import FileState, SharedFile, parse_file
 
@@ -235,7 +236,7 @@ def _link(*urls: str, name: str, otherwise: str = "") -> SharedFile | None:
     if not first:
         return None
     digest = hashlib.blake2b(first.encode(errors="replace"), digest_size=_ID_BYTES).hexdigest()
-    shown = name or unquote(urlsplit(first).path.rpartition("/")[2]) or otherwise
+    shown = name or name_at(first) or otherwise
     return SharedFile(f"link-{digest}", FileState.READY, text(shown), "image/*", renditions=tuple(rest), link=first)
 
 

@@ -7,10 +7,8 @@ from handlers.replies.delivery.markers import marked_messages
 from handlers.replies.delivery.messages import (
     PostedMessage,
     post,
-    post_directly,
     post_editable,
     post_ephemeral,
-    post_message,
     try_post_ephemeral,
     update,
 )
@@ -23,10 +21,8 @@ __all__ = [
     "delete_original",
     "marked_messages",
     "post",
-    "post_directly",
     "post_editable",
     "post_ephemeral",
-    "post_message",
     "respond",
     "try_post_ephemeral",
     "update",

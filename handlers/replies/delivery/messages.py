@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.limits import Block
 from bot.blocks.reply import Reply
-from handlers.replies.delivery.attempts import checked, send_reply
+from handlers.replies.delivery.attempts import send_reply
 from handlers.replies.delivery.markers import metadata_of
 from handlers.slack_errors import UNREACHABLE, code_of
 
@@ -35,7 +35,7 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
 
 
 async def post_editable(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> PostedMessage:
-    """Post a reply to a channel or a thread. Return the message.
+    """Post a reply to a channel, a thread or, by their id, to a person. Return the message.
 
     Raises SlackApiError and network errors.
     """
@@ -57,30 +57,6 @@ async def post_editable(client: AsyncWebClient, channel: str, reply: Reply, thre
 
     is_complete = await send_reply(send, reply)
     return PostedMessage(*posted[-1], is_complete)
-
-
-async def post_message(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> str:
-    """Post a reply without pictures, and return the message's timestamp. Raises SlackApiError and network errors."""
-    async with checked():
-        answer = await client.chat_postMessage(
-            channel=channel,
-            thread_ts=thread_ts or None,
-            text=reply.text,
-            blocks=list(reply.blocks),
-            unfurl_links=False,
-            metadata=metadata_of(reply.marker),
-        )
-    return str(answer.get("ts") or "")
-
-
-async def post_directly(client: AsyncWebClient, user: str, reply: Reply) -> tuple[str, str]:
-    """Post a reply without pictures to a person. Return the conversation and the message's timestamp.
-
-    Raises SlackApiError and network errors.
-    """
-    async with checked():
-        answer = await client.chat_postMessage(channel=user, text=reply.text, blocks=list(reply.blocks))
-    return str(answer.get("channel") or user), str(answer.get("ts") or "")
 
 
 async def update(client: AsyncWebClient, channel: str, ts: str, reply: Reply) -> bool:

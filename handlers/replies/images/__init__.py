@@ -1,1 +1,1 @@
-"""Replies to requests about single images: corrections, deletions, exports and parts."""
+"""Replies about stored images: additions, corrections, deletions, listings, exports, and searches by words or parts."""

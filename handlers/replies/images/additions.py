@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import unquote, urlsplit
 
 from bot.blocks.button_state import AddState, SearchState
 from bot.blocks.messages.additions import KnownImage, copy_question, known_reply
@@ -18,7 +17,7 @@ from bot.domain.errors import AlreadyAdded, FetchRefused, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.domain.pictures import Picture
 from bot.images.memory import on_behalf_of
-from bot.services.images.file_names import entity_of_file
+from bot.services.images.file_names import entity_of_file, name_at
 from handlers.replies.added_origins import origin_of
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -127,7 +126,7 @@ class AdditionComposer:
             raise UserError(OTHERS_PICTURE)
 
     async def _name(self, requester: Requester, state: SearchState) -> str:
-        name = state.name or unquote(urlsplit(state.url).path.rpartition("/")[2])
+        name = state.name or name_at(state.url)
         if state.file and not name:
             # A form about many images has no room for their names, and buttons don't carry them.
             name = await self._dependencies.finder.file_name(state, requester.client)
@@ -146,18 +145,8 @@ class AdditionComposer:
             return None
         if wanted.entity is not None and wanted.entity.is_same(copy.match.entity):
             return None
-        carried = AddState(
-            files=state.file,
-            url=state.url,
-            channel=state.channel,
-            message=state.message,
-            database=wanted.key.name,
-            entity=wanted.entity or "",
-            note=wanted.note,
-            author=requester.user,
-            stays=wanted.is_one_of_several,
-        )
-        return copy_question(copy, wanted.key.name, carried, await presenter.pictures(reader, [copy.record]))
+        pictures = await presenter.pictures(reader, [copy.record])
+        return copy_question(copy, wanted.key.name, add_state_of(requester, state, wanted), pictures)
 
     async def _rename(
         self, requester: Requester, wanted: Addition, there: ImageRecord, place: SlackOrigin | None
@@ -196,6 +185,21 @@ class AdditionComposer:
             workspace, origin.file_id, origin.channel, origin.message_ts
         ):
             raise FetchRefused(FILE_DELETED)
+
+
+def add_state_of(requester: Requester, state: SearchState, wanted: Addition) -> AddState:
+    """Return the state of a button that adds the picture that a search names."""
+    return AddState(
+        files=state.file,
+        url=state.url,
+        channel=state.channel,
+        message=state.message,
+        database=wanted.key.name,
+        entity=wanted.entity or "",
+        note=wanted.note,
+        author=requester.user,
+        stays=wanted.is_one_of_several,
+    )
 
 
 def _is_at(origin: Origin, place: SlackOrigin | None) -> bool:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from urllib.parse import unquote, urlsplit
-
-from slack_sdk.errors import SlackApiError
 
 from bot.blocks.button_state import SearchState
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef
 from bot.blocks.messages.results.matches import AskedPicture
+from bot.services.images.file_names import name_at
 from handlers.replies.requester import Requester
 from handlers.slack.messages import permalink
-from handlers.slack_errors import UNREACHABLE, code_of
+from handlers.slack_errors import UNREACHABLE, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +30,7 @@ async def asked_pictures(requester: Requester, states: Sequence[SearchState]) ->
 
 async def _asked(requester: Requester, state: SearchState) -> AskedPicture | None:
     if state.url:
-        return AskedPicture(unquote(urlsplit(state.url).path.rpartition("/")[2]), state.url)
+        return AskedPicture(name_at(state.url), state.url)
     if state.channel and state.message:
         if state.channel != requester.channel:
             # The readers may not see that message.
@@ -46,7 +44,7 @@ async def _uploaded(requester: Requester, state: SearchState) -> AskedPicture:
     try:
         file = (await requester.client.files_info(file=state.file)).get("file") or {}
     except UNREACHABLE as error:
-        log.info("files.info: %s", code_of(error) if isinstance(error, SlackApiError) else type(error).__name__)
+        log.info("files.info: %s", reason_of(error))
         return AskedPicture(state.name)
     name = str(file.get("name") or state.name)
     # Slack refuses a message that shows a file which it still processes, or one of another format.

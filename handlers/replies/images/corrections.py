@@ -13,9 +13,8 @@ from bot.blocks.messages.combination import joined
 from bot.blocks.messages.corrections import image_deleted_reply, merge_question, note_reply, renamed_reply
 from bot.blocks.messages.image_details import NO_PICTURE
 from bot.blocks.reply import Reply, notice
-from bot.blocks.wording.images import IMAGE_GONE, NOTHING_CHANGED
+from bot.blocks.wording.images import NOTHING_CHANGED
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
-from bot.domain.errors import UserError
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -134,12 +133,8 @@ class CorrectionComposer:
         return await self._changeable(requester, info, records, shown)
 
     async def _image(self, requester: Requester, key: DatabaseKey, data_id: DataId) -> _Images:
-        info = await self._answers.known_database(requester, key.name)
-        records = tuple((await self._dependencies.catalogue.records(key, [data_id])).values())
-        shown = await self._answers.visible(requester, records)
-        if not shown:
-            raise UserError(IMAGE_GONE)
-        return await self._changeable(requester, info, records, shown)
+        seen = await self._answers.seen_image(requester, key, data_id)
+        return await self._changeable(requester, seen.info, [seen.record], (seen.shown,))
 
     async def _changeable(
         self,

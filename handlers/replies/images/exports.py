@@ -43,17 +43,16 @@ class ExportComposer:
         Raises UserError, BackendError and SlackApiError.
         """
         info = await self._dependencies.databases.find(key)
-        direct, ts = await delivery.post_directly(
-            requester.client, requester.user, mrkdwn_reply(wording.exporting(key.name))
-        )
+        client, progress = requester.client, mrkdwn_reply(wording.exporting(key.name))
+        posted = await delivery.post_editable(client, requester.user, progress)
         try:
-            sentence = await self._send(requester, info, direct)
+            sentence = await self._send(requester, info, posted.channel)
         except Exception:
             # Whoever calls says what failed. The message may not say for ever that it is being done.
             with contextlib.suppress(*UNREACHABLE):
-                await requester.client.chat_delete(channel=direct, ts=ts)
+                await client.chat_delete(channel=posted.channel, ts=posted.ts)
             raise
-        await delivery.update(requester.client, direct, ts, mrkdwn_reply(sentence))
+        await delivery.update(client, posted.channel, posted.ts, mrkdwn_reply(sentence))
         return notice(wording.SENT)
 
     async def _send(self, requester: Requester, info: DatabaseInfo, channel: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.blocks.button_state import FindState
 from bot.blocks.messages.found_images import FoundPage, found_reply
 from bot.blocks.reply import Reply
+from bot.blocks.wording.errors import STALE_BUTTON
 from bot.domain.errors import InvalidInput
 from bot.domain.find_words import MAX_QUESTION
 from bot.domain.identifiers import DatabaseName, database_or_all
@@ -28,13 +29,13 @@ class FindComposer:
 
     async def page(self, requester: Requester, state: FindState) -> Reply:
         """Return a page. Raises UserError and BackendError."""
+        if state.offset < 0 or state.top < 1:
+            raise InvalidInput(STALE_BUTTON)
         services, reader = self._dependencies, requester.as_reader
         infos = await self._answers.searched(requester, database_or_all(state.database))
         found = await services.find.find(
             [info.key for info in infos], state.words, readers=services.presenter.readers(reader)
         )
-        if state.offset < 0 or state.top < 1:
-            raise InvalidInput("That page doesn't exist.")
         window = found.matches[state.offset : state.offset + state.top]
         templates = {info.key: info.link for info in infos}
         links = {one.record.data_id: link_of(templates[one.record.database], one.record.entity) for one in window}

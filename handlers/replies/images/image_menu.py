@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from bot.blocks.button_state import EntityState
 from bot.blocks.reply import Reply, mrkdwn_reply, section
-from bot.blocks.wording.images import IMAGE_GONE, nothing_similar, similar_to
-from bot.domain.catalogue import DatabaseInfo, ImageRecord
+from bot.blocks.wording.images import nothing_similar, similar_to
 from bot.domain.errors import UserError
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.matches import SIMILAR_SCORE
-from bot.domain.pictures import Picture
 from bot.images.memory import on_behalf_of
 from bot.services.search.grouping import ranked
 from bot.services.search.search_result import SearchResult
@@ -34,15 +33,12 @@ class ImageMenu:
 
     async def similar(self, requester: Requester, key: DatabaseKey, data_id: DataId) -> Reply:
         """Return the images that are most like one that is stored. Raises UserError and BackendError."""
-        info, record = await self._seen(requester, key, data_id)
-
-        async def read() -> Picture:
-            return await self._dependencies.finder.stored(record.digest)
-
+        record = (await self._answers.seen_image(requester, key, data_id)).shown
+        read = partial(self._dependencies.finder.stored, record.digest)
         presenter, reader = self._dependencies.presenter, requester.as_reader
         with on_behalf_of(requester.workspace):
             [result] = await self._dependencies.lookup.look_up(
-                info.key,
+                key,
                 [(str(record.entity), read)],
                 limit=MAX_SIMILAR + 1,
                 minimum=SIMILAR_SCORE,
@@ -52,23 +48,15 @@ class ImageMenu:
             raise UserError(result.problem)
         others = _without(result.found, data_id)
         if not others.matches:
-            return mrkdwn_reply(nothing_similar(info.key.name, record.entity))
+            return mrkdwn_reply(nothing_similar(key.name, record.entity))
         reply = await presenter.matches(reader, replace(result, found=others))
-        first = similar_to(info.key.name, record.entity)
+        first = similar_to(key.name, record.entity)
         return replace(reply, text=first, blocks=(section(first), *reply.blocks))
 
     async def photos(self, requester: Requester, key: DatabaseKey, data_id: DataId) -> Reply:
         """Return the pictures of an image's id. Raises UserError."""
-        info, record = await self._seen(requester, key, data_id)
-        return await self._pages.photos(requester, EntityState(database=info.key.name, entity=record.entity))
-
-    async def _seen(self, requester: Requester, key: DatabaseKey, data_id: DataId) -> tuple[DatabaseInfo, ImageRecord]:
-        """Return an image as the person sees it. Raises UserError."""
-        info = await self._answers.known_database(requester, key.name)
-        records = (await self._dependencies.catalogue.records(info.key, [data_id])).values()
-        for record in await self._answers.visible(requester, tuple(records)):
-            return info, record
-        raise UserError(IMAGE_GONE)
+        record = (await self._answers.seen_image(requester, key, data_id)).shown
+        return await self._pages.photos(requester, EntityState(database=key.name, entity=record.entity))
 
 
 def _without(found: SearchResult, data_id: DataId) -> SearchResult:

@@ -85,10 +85,12 @@ class PageComposer:
         """Return what the person may do with each image that they see. ``whole`` has all origins of the images."""
         may_change, members = self._dependencies.permissions.may_delete_images, self._answers.directory(requester)
         records = {record.data_id: record for record in whole}
+        # Photos of one id are often on one page.
+        of_ids = {record.entity.key: record for record in shown}
+        photos = {key: await self._photos_of(requester, record) for key, record in of_ids.items()}
         return {
             record.data_id: ImageChoices(
-                await may_change(info, [records[record.data_id]], requester.user, members),
-                await self._photos_of(requester, record),
+                await may_change(info, [records[record.data_id]], requester.user, members), photos[record.entity.key]
             )
             for record in shown
         }

@@ -11,7 +11,17 @@ from bot.blocks.wording.images import OTHERS_PICTURE
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message, View
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.privacy.private_images import INSIDER, OUTSIDER, reveals_nothing, start_with_private_image
-from tests.scenario.support.requests import GASKET, VALVE, action_ids, images_of, key_of, press, press_as, run_command
+from tests.scenario.support.requests import (
+    GASKET,
+    VALVE,
+    action_ids,
+    images_of,
+    key_of,
+    press,
+    press_as,
+    run_command,
+    submit_form,
+)
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, edited_copy, entities, reply, settled
 
 LONG = "4711-" * 13
@@ -32,13 +42,6 @@ def now(slack: FakeSlack, message: Message) -> str:
     current = slack.current(message)
     assert current is not None
     return current.everything
-
-
-async def submit(slack: FakeSlack, view: View, **values: str) -> Message:
-    """Submit a form, and return the answer to the person alone."""
-    before = len(slack.transcript)
-    await slack.submit(view, values)
-    return await slack.wait_for_answer(to=view.user, after=before)
 
 
 async def test_suggested_id_is_for_the_picture_that_was_last_then(slack: FakeSlack, start: Start) -> None:
@@ -106,7 +109,7 @@ async def test_button_opens_the_form_if_the_database_is_unclear(slack: FakeSlack
     await slack.press(refused, "open_add")
     form = await slack.wait_for_view("add_form")
     assert "4711-4711-" in str(form.body["blocks"])
-    await submit(slack, form, database="logos")
+    await submit_form(slack, form, database="logos")
     [entity] = await entities(app, "logos")
     assert entity.startswith("4711-")
     assert [record.note for record in await images_of(app, "logos", entity)] == ["spare"]
@@ -151,7 +154,7 @@ async def test_database_that_was_deleted_meanwhile_is_explained(slack: FakeSlack
 async def test_edited_copy_is_added_only_if_somebody_says_so(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", chair_7=ORIGINAL)
-    question = await submit(slack, await add_form(slack, edited_copy()), database="parts", entity="mine")
+    question = await submit_form(slack, await add_form(slack, edited_copy()), database="parts", entity="mine")
     assert "Looks like an edited copy of `chair_7` in `parts`. Add it anyway?" in question.everything
     assert "/10" in question.everything
     assert action_ids(question) == ["add_anyway", "add_anyway:same", "dismiss"]
@@ -178,7 +181,7 @@ async def test_edited_copy_can_be_added_to_its_original(slack: FakeSlack, start:
 async def test_cancelled_copy_is_not_added(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", chair_7=ORIGINAL)
-    question = await submit(slack, await add_form(slack, edited_copy()), database="parts")
+    question = await submit_form(slack, await add_form(slack, edited_copy()), database="parts")
     await slack.press(question, "dismiss")
     await slack.wait_for_deletion(question)
     await settled(slack, app)
@@ -188,7 +191,7 @@ async def test_cancelled_copy_is_not_added(slack: FakeSlack, start: Start) -> No
 async def test_copy_with_the_id_of_its_original_needs_no_question(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", chair_7=ORIGINAL)
-    answer = await submit(slack, await add_form(slack, edited_copy()), database="parts", entity="CHAIR_7")
+    answer = await submit_form(slack, await add_form(slack, edited_copy()), database="parts", entity="CHAIR_7")
     assert "Added" in answer.everything
     assert await entities(app) == ["chair_7", "chair_7"]
 
@@ -196,7 +199,7 @@ async def test_copy_with_the_id_of_its_original_needs_no_question(slack: FakeSla
 async def test_each_copy_of_several_pictures_is_asked_about(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", chair_7=ORIGINAL, lamp=OTHER)
-    answer = await submit(slack, await add_form(slack, edited_copy(), NEW, edited_copy(2)), database="parts")
+    answer = await submit_form(slack, await add_form(slack, edited_copy(), NEW, edited_copy(2)), database="parts")
     assert "edited copy of `chair_7`" in answer.everything
     assert "edited copy of `lamp`" in answer.everything
     assert action_ids(answer) == ["add_anyway", "add_anyway:same"] * 2
@@ -209,7 +212,9 @@ async def test_each_copy_of_several_pictures_is_asked_about(slack: FakeSlack, st
 
 async def test_hidden_original_is_not_mentioned(slack: FakeSlack, start: Start) -> None:
     app = await start_with_private_image(slack, start, "private")
-    answer = await submit(slack, await add_form(slack, edited_copy(), user=OUTSIDER), database="parts", entity="mine")
+    answer = await submit_form(
+        slack, await add_form(slack, edited_copy(), user=OUTSIDER), database="parts", entity="mine"
+    )
     assert "Added" in answer.everything
     assert reveals_nothing(answer)
     assert await entities(app) == ["sofa", "secret_plan", "mine"]
@@ -218,7 +223,7 @@ async def test_hidden_original_is_not_mentioned(slack: FakeSlack, start: Start) 
 async def test_forged_copy_button_of_an_old_version_is_explained(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", chair_7=ORIGINAL)
-    question = await submit(slack, await add_form(slack, edited_copy()), database="parts")
+    question = await submit_form(slack, await add_form(slack, edited_copy()), database="parts")
     await slack.press(question, "add_anyway", value='{"nothing":1}')
     # The picture's own message may be answered meanwhile.
     await slack.wait_for(lambda message: message.text == STALE_BUTTON)
@@ -229,5 +234,5 @@ async def test_lookup_channel_button_warns_too(slack: FakeSlack, start: Start) -
     await fill(await start(), "parts", chair_7=ORIGINAL)
     answer = await reply(slack, await slack.upload(slack.host(edited_copy(), "copy.png")))
     await slack.press(answer, "results_add_this")
-    question = await submit(slack, await slack.wait_for_view("add_form"), entity="mine")
+    question = await submit_form(slack, await slack.wait_for_view("add_form"), entity="mine")
     assert "edited copy of `chair_7`" in question.everything

@@ -16,6 +16,7 @@ from tests.scenario.support.requests import (
     images_of,
     key_of,
     run_command,
+    submit_form,
 )
 
 
@@ -29,13 +30,6 @@ async def form(slack: FakeSlack, message: Message, action_id: str, *, user: str 
     """Press a button that opens a form, and return the form."""
     await act(slack, message, action_id, user=user)
     return await slack.wait_for_view(lambda view: bool(view.body.get("submit")), user=user)
-
-
-async def submit_form(slack: FakeSlack, view: View, **values: object) -> Message:
-    """Submit a form, and return the ephemeral answer."""
-    before = len(slack.transcript)
-    await slack.submit(view, values)
-    return await slack.wait_for_answer(to=view.user, after=before)
 
 
 async def test_another_database_is_searched_for_the_person_who_pressed(slack: FakeSlack, start: Start) -> None:

@@ -15,7 +15,18 @@ from bot.config.settings import Settings
 from handlers.slack.connection import socket_mode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, HostedFile, Message
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, act, action_ids, idle, key_of, press, run_command
+from tests.scenario.support.requests import (
+    GASKET,
+    UNRELATED,
+    VALVE,
+    act,
+    action_ids,
+    idle,
+    key_of,
+    press,
+    run_command,
+    submit_form,
+)
 from tests.scenario.support.response_urls import pressed
 
 HOUR = 60 * 60
@@ -74,9 +85,7 @@ async def test_buttons_work_after_a_restart(slack: FakeSlack, tmp_path: Path) ->
     async with running(slack, tmp_path):
         await slack.wait_until(lambda: slack.socket_mode.connections == 1)
         assert "`gasket_7`" in (await press(slack, first, "results_more")).everything
-        before = len(slack.transcript)
-        await slack.submit(view, {"entity": "valve_0043"})
-        assert "already" in (await slack.wait_for_answer(after=before)).everything
+        assert "already" in (await submit_form(slack, view, entity="valve_0043")).everything
 
 
 @pytest.mark.parametrize("action_id", ["results_more", "results_share"])

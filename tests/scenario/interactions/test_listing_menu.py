@@ -18,6 +18,7 @@ from tests.scenario.support.requests import (
     images_of,
     key_of,
     run_command,
+    submit_form,
 )
 from tests.scenario.support.response_urls import pressed
 
@@ -128,9 +129,7 @@ async def test_listing_is_sorted_by_id_and_jumped_in(slack: FakeSlack, start: St
     jump = {"action_id": "list_jump", "value": '{"database":"parts","order":"id"}'}
     await slack.deliver("interactive", pressed(slack, oldest, jump))
     form = await slack.wait_for_view("list_jump_form")
-    before = len(slack.transcript)
-    await slack.submit(form, {"prefix": "C_"})
-    found = await slack.wait_for_answer(to=SOMEONE, after=before)
+    found = await submit_form(slack, form, prefix="C_")
     assert "1 image in `parts` with an id that starts with `C_`, by id" in found.text
     assert "`c_gasket`" in found.everything
     assert "Show all" in found.everything

@@ -23,6 +23,7 @@ from tests.scenario.support.requests import (
     key_of,
     message_after,
     run_command,
+    submit_form,
 )
 
 FORM = "search_form"
@@ -203,9 +204,7 @@ async def test_form_that_failed_after_it_closed_opens_again_with_its_input(
     assert "Your images are still here: `v.png`." in again.everything
     assert url in str(again.body["blocks"])
     monkeypatch.setattr(type(app.services.visual), "search", lambda _, *given: search(*given))
-    before = len(slack.transcript)
-    await slack.submit(again, {})
-    answer = await slack.wait_for_answer(after=before)
+    answer = await submit_form(slack, again)
     assert "*1 of 2 found*, 1 similar" in answer.everything
     assert "`v.png`" in answer.everything
 

@@ -185,12 +185,11 @@ async def test_guests_images_are_collected_and_stay_there(
     assert "theirs" not in (await run_command(slack, "search last", user="U0COLLEAGUE")).everything
 
 
-async def test_private_channel_of_several_workspaces_counts_as_shared(
-    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its events say that it is private. Only conversations.info says that others read it."""
-    app = await start()
-    await fill(app, "parts", sofa=ORIGINAL)
+def send_as_private(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say in all events from now on that the channel is private, as for one that workspaces of one organisation share.
+
+    Only conversations.info says that others read it.
+    """
     deliver = slack.deliver
 
     def sent(kind: str, payload: Json) -> asyncio.Task[Json]:
@@ -200,9 +199,34 @@ async def test_private_channel_of_several_workspaces_counts_as_shared(
         return deliver(kind, payload)
 
     monkeypatch.setattr(slack, "deliver", sent)
+
+
+async def test_private_channel_of_several_workspaces_counts_as_shared(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
+    send_as_private(slack, monkeypatch)
     answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS))
     assert "sofa" not in answer.everything
     await settled(slack, app)
+
+
+async def test_question_below_a_picture_there_shows_no_other_database(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
+    await fill(app, "logos", logo=OTHER)
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
+    shared = await slack.upload(slack.host(NEW, "from_here.png"), channel=SHARED, user=OURS)
+    await slack.wait_for_reaction(shared)
+    send_as_private(slack, monkeypatch)
+    await slack.say("in:* min:0", channel=SHARED, user=OURS, thread_ts=shared.ts, mention=True)
+    answer = await reply(slack, shared)
+    assert "`from_here`" in answer.everything
+    for hidden in ("all databases", "sofa", "logo"):
+        assert hidden not in answer.everything
 
 
 async def test_guard_in_a_shared_channel_reports_only_images_from_there(slack: FakeSlack, start: Start) -> None:

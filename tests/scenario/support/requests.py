@@ -12,7 +12,7 @@ from bot.blocks.ids import ActionId
 from bot.blocks.messages.results.actions import MENU_ACTIONS
 from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
-from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message, View
 from tests.fixtures.pictures import encoded, photo
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
@@ -32,6 +32,13 @@ async def press(slack: FakeSlack, message: Message, action_id: str, *, user: str
     before = len(slack.transcript)
     await act(slack, message, action_id, user=user)
     return await slack.wait_for_answer(to=user, after=before)
+
+
+async def submit_form(slack: FakeSlack, view: View, **values: object) -> Message:
+    """Submit a form, and return the answer to that person alone."""
+    before = len(slack.transcript)
+    await slack.submit(view, values)
+    return await slack.wait_for_answer(to=view.user, after=before)
 
 
 def press_as(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, user: str) -> None:

@@ -83,10 +83,10 @@ async def test_marked_messages_are_found(slack: FakeSlack, client: AsyncWebClien
     message = await shared(slack)
     look = (client, GENERAL, message.ts, message.ts)
     assert await delivery.marked_messages(*look, "7-1.2") == {}
-    progress_ts = await delivery.post_message(client, GENERAL, with_marker(WHOLE, "7-1.2", "progress"), message.ts)
+    progress = await delivery.post_editable(client, GENERAL, with_marker(WHOLE, "7-1.2", "progress"), message.ts)
     await delivery.post(client, GENERAL, WHOLE, message.ts)
     found = await delivery.marked_messages(*look, "7-1.2")
-    assert found == {"progress": progress_ts, "summary": slack.replies(message.ts)[1].ts}
+    assert found == {"progress": progress.ts, "summary": slack.replies(message.ts)[1].ts}
     assert await delivery.marked_messages(*look, "17-1.2") == {}
     assert await delivery.marked_messages(*look, "7-1") == {}
     later = await shared(slack)
@@ -95,7 +95,7 @@ async def test_marked_messages_are_found(slack: FakeSlack, client: AsyncWebClien
 
 async def test_update_replaces_all_of_a_message(slack: FakeSlack, client: AsyncWebClient) -> None:
     message = await shared(slack)
-    ts = await delivery.post_message(client, GENERAL, notice("Still working."), message.ts)
+    ts = (await delivery.post_editable(client, GENERAL, notice("Still working."), message.ts)).ts
     assert await delivery.update(client, GENERAL, ts, WHOLE)
     [answer] = slack.replies(message.ts)
     assert (answer.text, answer.blocks) == (WHOLE.text, WHOLE.blocks)

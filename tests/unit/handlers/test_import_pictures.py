@@ -32,7 +32,7 @@ async def test_name_that_several_shared_pictures_have_is_refused(tmp_path: Path)
     named = (("F1", "image.png"), ("F2", "Image.PNG"), ("F3", "valve.png"))
     await pictures.open([], [SharedFile(file_id, FileState.READY, name) for file_id, name in named])
     rows = [ImportSource(Path(name), "id") for name in ("image.png", "photos/valve.png")]
-    async with pictures.fetched(rows, {}, "F0") as brought:
-        assert brought[0].source.error.startswith("2 pictures beside the table are named image.png.")
-        assert (brought[1].file_id, brought[1].source.path.read_bytes()) == ("F3", b"F3")
+    async with pictures.fetched(rows, {}, "F0") as fetched:
+        assert fetched[0].source.error.startswith("2 pictures beside the table are named image.png.")
+        assert (fetched[1].file_id, fetched[1].source.path.read_bytes()) == ("F3", b"F3")
     assert pictures.file_ids == ("F1", "F2", "F3")
