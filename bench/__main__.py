@@ -10,28 +10,29 @@ import time
 
 from bench.report import Row, missed, show
 
-NAMES = (
-    "embedding",
-    "additions",
-    "search",
-    "startup",
-    "memory",
-    "decoding",
-    "imports",
-    "lookalikes",
-    "quality",
-    "catalogue",
-    "hard",
-    "parts",
-    "answers",
-    "acknowledgement",
-    "unsigned",
-    "kills",
-    "deletions",
-    "workers",
-    "nearest",
-    "find",
-)
+PACKAGES = {
+    "embedding": "speed",
+    "additions": "speed",
+    "search": "speed",
+    "startup": "whole_bot",
+    "memory": "speed",
+    "decoding": "speed",
+    "imports": "speed",
+    "lookalikes": "recognition",
+    "quality": "recognition",
+    "catalogue": "recognition",
+    "hard": "recognition",
+    "parts": "recognition",
+    "answers": "whole_bot",
+    "acknowledgement": "whole_bot",
+    "unsigned": "whole_bot",
+    "kills": "whole_bot",
+    "deletions": "speed",
+    "workers": "speed",
+    "nearest": "speed",
+    "find": "speed",
+}
+"""The package of each benchmark, in the order in which they run."""
 FORMER_NAMES = {
     "adding": "additions",
     "importing": "imports",
@@ -45,16 +46,16 @@ FORMER_NAMES = {
 def main(names: list[str]) -> int:
     """Run the benchmarks one after another. Return 0, or 2 if a name is unknown."""
     names = [FORMER_NAMES.get(name, name) for name in names]
-    unknown = [name for name in names if name not in NAMES]
+    unknown = [name for name in names if name not in PACKAGES]
     if unknown:
-        print(f"Unknown benchmark {', '.join(unknown)}. Choose from {', '.join(NAMES)}.")
+        print(f"Unknown benchmark {', '.join(unknown)}. Choose from {', '.join(PACKAGES)}.")
         return 2
     rows: list[Row] = []
     print(_machine())
-    for name in names or NAMES:
+    for name in names or PACKAGES:
         started = time.monotonic()
         print(f"— {name}", flush=True)
-        measured: list[Row] = asyncio.run(importlib.import_module(f"bench.{name}").run()) or []
+        measured: list[Row] = asyncio.run(importlib.import_module(f"bench.{PACKAGES[name]}.{name}").run()) or []
         if measured:
             show(measured)
         print(f"  ({time.monotonic() - started:.0f} s)\n", flush=True)

@@ -1,4 +1,4 @@
-"""The visual-search port that every back end implements: seven operations, an inventory and a ping."""
+"""The port that every back end implements, ``VisualSearch``, and those that some back ends implement besides."""
 
 from __future__ import annotations
 

@@ -93,9 +93,6 @@ class FakeFeatureExtractor:
         ]
         return tuple([await self.extract_query(part) for part in parts])
 
-    async def close(self) -> None:
-        """Nothing to close."""
-
 
 class FakeVerifier:
     """A ``Verifier`` that scores ten times the cosine, or more for a fingerprint hit. It records the candidates."""

@@ -12,13 +12,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from cachetools import TTLCache
 
-from bot.adapters.embedded import calibration as calibrations
-from bot.adapters.embedded.calibration import ManualCurve, OwnPairs, fit_of
-from bot.adapters.embedded.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates
-from bot.adapters.embedded.item_search import find_items
-from bot.adapters.embedded.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
+from bot.adapters.embedded.calibration.calibrator import Calibrator
 from bot.adapters.embedded.ports import (
-    CalibrationCurve,
     Candidate,
     FeatureExtractor,
     ImageFeatures,
@@ -26,15 +21,16 @@ from bot.adapters.embedded.ports import (
     ScoredMatch,
     Verifier,
 )
-from bot.adapters.embedded.retrieval.index import Floats
 from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSearch
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
-from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
+from bot.adapters.embedded.search.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates
+from bot.adapters.embedded.search.item_search import find_items
+from bot.adapters.embedded.search.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
+from bot.adapters.embedded.store import PackedFeatures, VectorRows, VectorStore, state_for_model
 from bot.adapters.embedded.verification.item_evidence import region_of_items
 from bot.adapters.embedded.verification.point_completion import PointCompletion
 from bot.adapters.port import Capabilities
 from bot.domain.catalogue import ScoreFit
-from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import MAX_RESULTS, Match, Matches, validate_limit
 from bot.domain.pages import ListedImage, Page, PageRequest
@@ -67,7 +63,7 @@ class EmbeddedSearch:
         self._clock = clock
         self._prepared: WeakKeyDictionary[Picture, ImageFeatures] = WeakKeyDictionary()
         self.points = PointCompletion(store)
-        self._sizes = calibrations.DatabaseSizes()
+        self.calibrator = Calibrator(store, extractor.model_id, extractor.dimensions)
         self._recently_checked: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
         self._neighbours = neighbours or IndexCache(extractor.model_id, extractor.dimensions, index_memory_bytes)
         self._capabilities = Capabilities(name, MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
@@ -108,7 +104,7 @@ class EmbeddedSearch:
         added_id, model_id = data_id or _new_data_id(), self._extractor.model_id
 
         def work(rows: VectorRows) -> None:
-            state = self._checked_state(rows, database)
+            state = state_for_model(rows, database, model_id)
             if data_id is not None and rows.has(state.id, data_id):
                 return
             if state.model_id is None:
@@ -148,14 +144,14 @@ class EmbeddedSearch:
         validate_limit(limit)
         if not self._neighbours.is_known(database):
             # Check the database before the costly feature extraction. For a known one, the search itself checks it.
-            state = await self._store.snapshot(lambda rows: self._checked_state(rows, database))
+            state = await self._store.snapshot(lambda rows: state_for_model(rows, database, self._extractor.model_id))
             if state.model_id is None:
                 return Matches()
         query_features = await self._extractor.extract_query(picture)
 
         async def find_part(part: QueryFeatures) -> Matches:
             return await self._store.snapshot(
-                lambda rows: self._search(rows, database, part, PART_LIMIT, exclude, verified=PART_CANDIDATES)
+                lambda rows: self._search(rows, database, part, PART_LIMIT, exclude, is_part=True)
             )
 
         whole = await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit, exclude))
@@ -169,52 +165,13 @@ class EmbeddedSearch:
         """Check that the rows can be read. Raises BackendError."""
         await self._store.snapshot(lambda rows: rows.names(WorkspaceId("")))
 
-    async def calibration(self, database: DatabaseKey) -> CalibrationCurve | None:
-        """Return the curve that an operator fitted, or None if the default or the database's own pairs apply."""
-        stored = calibrations.parse(await self._store.read(lambda rows: rows.state(database).calibration))
-        return stored.curve if isinstance(stored, ManualCurve) else None
-
-    async def current_curve(self, database: DatabaseKey) -> CalibrationCurve:
-        """Return the curve that searches use now."""
-        return await self._store.read(lambda rows: self._curve(rows, rows.state(database)))
-
-    async def set_calibration(self, database: DatabaseKey, curve: CalibrationCurve | None) -> None:
-        """Set the database's curve by hand. None restores the default until the database has doubled."""
-
-        def work(rows: VectorRows) -> None:
-            state = rows.state(database)
-            images = rows.count_vectors(state.id, self._extractor.model_id)
-            rows.set_calibration(state.id, calibrations.dump(OwnPairs(images) if curve is None else ManualCurve(curve)))
-
-        await self._store.write(work)
-
     async def self_calibrate(self, database: DatabaseKey) -> int | None:
         """Calibrate a database by its own pairs, if it has doubled since. Returns its images, or None. See the port."""
-        model_id = self._extractor.model_id
-
-        def state_of(rows: VectorRows) -> tuple[str | None, int]:
-            state = self._checked_state(rows, database)
-            return state.calibration, rows.count_vectors(state.id, model_id)
-
-        before, images = await self._store.snapshot(state_of)
-        if not calibrations.is_due(calibrations.parse(before), images):
-            return None
-        entities, embeddings = await self.sample(database, calibrations.SAMPLE_SIZE)
-        measured = await asyncio.to_thread(calibrations.measure, entities, embeddings, images)
-
-        def work(rows: VectorRows) -> int | None:
-            state = self._checked_state(rows, database)
-            if state.calibration != before:
-                return None
-            rows.set_calibration(state.id, calibrations.dump(measured))
-            return images
-
-        return await self._store.write(work)
+        return await self.calibrator.calibrate_if_due(database)
 
     async def score_fits(self, workspace: WorkspaceId) -> Mapping[DatabaseName, ScoreFit]:
         """Return which of the workspace's databases have fitted scores."""
-        stored = await self._store.read(lambda rows: rows.calibrations())
-        return {key.name: fit for key, text in stored if key.workspace == workspace and (fit := fit_of(text))}
+        return await self.calibrator.score_fits(workspace)
 
     async def complete_points(self, limit: int) -> int:
         """Compute and store the points of up to ``limit`` images of any database. See the port."""
@@ -224,23 +181,6 @@ class EmbeddedSearch:
         """Return how many images of all databases wait for their points."""
         return await self.points.count()
 
-    async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[str, ...], Floats]:
-        """Return keys of entities and embeddings of up to ``size`` random images. Raises ModelMismatch.
-
-        The embeddings are n × dimensions, float32. The same ``seed`` gives the same choice.
-        """
-        dimensions, model_id = self._extractor.dimensions, self._extractor.model_id
-
-        def work(rows: VectorRows) -> tuple[tuple[str, ...], Floats]:
-            state = self._checked_state(rows, database)
-            ids = np.array(rows.vector_ids(state.id, model_id), np.int64)
-            chosen = np.random.default_rng(seed).permutation(ids)[:size]
-            pairs = list(rows.embeddings(sorted(chosen.tolist())))
-            matrix = np.frombuffer(b"".join(embedding for _, embedding in pairs), "<f2").reshape(-1, dimensions)
-            return tuple(key for key, _ in pairs), matrix.astype(np.float32)
-
-        return await self._store.snapshot(work)
-
     async def _check_database_cached(self, database: DatabaseKey) -> None:
         """Check that pictures can be added, before the costly feature extraction.
 
@@ -249,14 +189,8 @@ class EmbeddedSearch:
         Raises UnknownDatabase and ModelMismatch.
         """
         if database not in self._recently_checked:
-            await self._store.snapshot(lambda rows: self._checked_state(rows, database))
+            await self._store.snapshot(lambda rows: state_for_model(rows, database, self._extractor.model_id))
             self._recently_checked[database] = True
-
-    def _checked_state(self, rows: VectorRows, database: DatabaseKey) -> DatabaseState:
-        state = rows.state(database)
-        if state.model_id not in {None, self._extractor.model_id}:
-            raise ModelMismatch(database.name)
-        return state
 
     def _search(
         self,
@@ -266,11 +200,11 @@ class EmbeddedSearch:
         limit: int,
         exclude: Collection[DataId],
         *,
-        verified: int = VERIFIED_CANDIDATES,
+        is_part: bool = False,
     ) -> Matches:
         """Find, verify and rank candidates, in one thread and on one snapshot.
 
-        Verifies ``verified`` candidates with the greatest cosines, and those with the nearest fingerprints.
+        ``is_part``: the features are of a part of the query, which is searched for copies alone.
         """
         embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
         query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES) + len(exclude))
@@ -280,12 +214,11 @@ class EmbeddedSearch:
             found = found.without(
                 rows.vector_ids_of(state.id, self._extractor.model_id, exclude), max(limit, CANDIDATES)
             )
-        candidates = choose_candidates(found, rows, verified)
-        # Parts are searched for copies alone.
-        compared = region_of_items(query_features) if verified == VERIFIED_CANDIDATES else None
+        candidates = choose_candidates(found, rows, PART_CANDIDATES if is_part else VERIFIED_CANDIDATES)
+        compared = None if is_part else region_of_items(query_features)
         if compared and not found.fingerprint_hits:
             compared.start_points()  # few such queries are copies
-        scored_matches = self._verifier.verify(query_features, candidates, self._curve(rows, state))
+        scored_matches = self._verifier.verify(query_features, candidates, self.calibrator.curve_of(rows, state))
         if compared and any(scored.verdict.is_copy for scored in scored_matches):
             compared.cancel_points()
         elif compared:
@@ -298,11 +231,6 @@ class EmbeddedSearch:
             Match(*details[candidate.row_id], scored.score, scored.verdict, scored.edits, scored.part)
             for candidate, scored in ranked
         )
-
-    def _curve(self, rows: VectorRows, state: DatabaseState) -> CalibrationCurve:
-        model_id = self._extractor.model_id
-        images = self._sizes.get(state.id, lambda: rows.count_vectors(state.id, model_id))
-        return calibrations.curve_for(calibrations.parse(state.calibration), images, model_id)
 
 
 def pack_features(features: ImageFeatures) -> PackedFeatures:

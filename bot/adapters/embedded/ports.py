@@ -15,6 +15,9 @@ from bot.domain.pictures import Picture
 CalibrationCurve = tuple[tuple[float, float], ...]
 """Rising (cosine, score) pairs. The score of a cosine is interpolated linearly between them."""
 
+CUSTOM_MODEL = "custom-"
+"""Beginning of the ids of operators' own models."""
+
 MAX_SIMILARITY_SCORE = 8.9
 """Greatest score that the cosine alone can give."""
 
@@ -111,10 +114,6 @@ class FeatureExtractor(Protocol):
 
     async def extract_regions(self, picture: Picture, regions: Sequence[PictureRegion]) -> tuple[QueryFeatures, ...]:
         """Return the features to search with for each of these parts of a picture. Raises BackendError."""
-        ...
-
-    async def close(self) -> None:
-        """Finish the calls in flight and stop the threads."""
         ...
 
 

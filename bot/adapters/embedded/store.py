@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
 
@@ -202,3 +203,14 @@ class VectorStore(Protocol):
     async def defer(self, work: Callable[[VectorRows], None]) -> None:
         """Run ``work`` like ``write``. Inside a unit, it may run as late as the end of the unit."""
         ...
+
+
+def state_for_model(rows: VectorRows, database: DatabaseKey, model_id: str) -> DatabaseState:
+    """Return the state of a database that is empty or has vectors of this model.
+
+    Raises UnknownDatabase, and ModelMismatch if another model computed its vectors.
+    """
+    state = rows.state(database)
+    if state.model_id not in {None, model_id}:
+        raise ModelMismatch(database.name)
+    return state

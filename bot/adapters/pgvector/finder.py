@@ -9,10 +9,9 @@ from typing import cast
 from cachetools import TTLCache
 
 from bot.adapters.embedded.retrieval.neighbours import FingerprintHit, NeighbourQuery, Neighbours
-from bot.adapters.embedded.store import DatabaseState, VectorRows
+from bot.adapters.embedded.store import DatabaseState, VectorRows, state_for_model
 from bot.adapters.pgvector.fingerprint_cache import BYTES_PER_IMAGE, FingerprintCache
 from bot.adapters.pgvector.ports import SearchableVectorRows
-from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey
 
 MAX_INDEX_RESULTS = 400
@@ -52,11 +51,9 @@ class PgvectorNeighbourSearch:
         Raises UnknownDatabase, and ModelMismatch if another model computed the vectors.
         """
         self.forget(key)
-        state = rows.state(key)
+        state = state_for_model(rows, key, self._model_id)
         if state.model_id is None:
             return state, Neighbours()
-        if state.model_id != self._model_id:
-            raise ModelMismatch(key.name)
         with self._lock:
             self._known[key] = True
         # The pgvector back end is composed with a store of such rows.

@@ -61,7 +61,7 @@ def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
     context = context_of(ctx)
 
     async def work(session: StorageSession) -> list[_ListedDatabase]:
-        from bot.adapters.embedded.calibration import describe  # noqa: PLC0415 - slow import
+        from bot.adapters.embedded.calibration.curves import describe  # noqa: PLC0415 - slow import
 
         stored = dict(await session.storage.vectors.read(lambda rows: rows.calibrations()))
         return [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.calibration import SAMPLE_SIZE, default_curve, nearest_others
+from bot.adapters.embedded.calibration.curves import cosines_of_pairs, default_curve, nearest_others
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import CalibrationCurve
 from bot.adapters.embedded.verification.scoring import fit_calibration, similarity_score
@@ -51,12 +51,12 @@ async def calibrate_database(
     """
     if not isinstance(visual, EmbeddedSearch):
         raise InvalidInput(f"The “{visual.capabilities.name}” back end computes its own scores. It has no calibration.")
-    entities, embeddings = await visual.sample(key, SAMPLE_SIZE)
+    entities, embeddings = await visual.calibrator.sample(key)
     curve = None if reset else await asyncio.to_thread(_fit, entities, embeddings)
-    before = await visual.current_curve(key)
+    before = await visual.calibrator.current_curve(key)
     after = curve or default_curve(len(await visual.inventory(key)))
     if not preview:
-        await visual.set_calibration(key, curve)
+        await visual.calibrator.set_manual_curve(key, curve)
     nearest = await asyncio.to_thread(nearest_others, entities, embeddings)
     return CalibrationEffect(
         curve,
@@ -76,10 +76,7 @@ def _fit(entities: Sequence[str], embeddings: npt.NDArray[np.float32]) -> Calibr
 
     ``embeddings`` has one row of norm 1 for each of ``entities``.
     """
-    numbers = np.unique(np.array(entities, dtype=str), return_inverse=True)[1]
-    first, second = np.triu_indices(len(numbers), 1)
-    unrelated = numbers[first] != numbers[second]
-    if int(unrelated.sum()) < MIN_PAIRS:
+    cosines = cosines_of_pairs(entities, embeddings)
+    if len(cosines) < MIN_PAIRS:
         raise InvalidInput("There are too few images for a calibration. It needs about 90 with different ids.")
-    cosines = (embeddings @ embeddings.T)[first, second][unrelated]
     return fit_calibration(cosines)

@@ -15,6 +15,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from bot.images.features import warping
 from bot.images.features.local_features import MAX_SIDE, LocalFeatures
 from bot.images.features.query_views import QueryView
 from bot.images.features.warping import Matrix, coverage, is_view, warped_luminance
@@ -70,6 +71,21 @@ class Alignment:
     worst: float
     covered: float
     outside: float
+
+    @property
+    def is_homography(self) -> bool:
+        """Whether the transform is a homography."""
+        return warping.is_homography(self.matrix)
+
+    @property
+    def agreement(self) -> float:
+        """The share of the matched points that agree, or 1 for an overlay."""
+        return self.inliers / self.matched if self.matched else 1.0
+
+    @property
+    def shared(self) -> float:
+        """The overlap's share of the stored picture or of the query, whichever is greater."""
+        return max(self.covered, 1 - self.outside)
 
 
 def align(query: QueryView, stored: LocalFeatures, pairs: Pairs | None = None) -> Alignment | None:
@@ -137,7 +153,7 @@ def align_by(query: QueryView, stored: LocalFeatures, matrix: Matrix, inliers: i
 
     ``matrix`` is that of an ``Alignment``; ``inliers`` of ``matched`` pairs of those points agree with it.
     """
-    if len(matrix) == 3 and not is_view(query.features, matrix):  # noqa: PLR2004 - a homography
+    if warping.is_homography(matrix) and not is_view(query.features, matrix):
         return None
     return _measure(query, stored, matrix, inliers, matched)
 

@@ -22,9 +22,14 @@ _MAX_DEPTH = 4.0
 """Greatest ratio of the distances of the query's corners from the camera. Wilder homographies fit by chance."""
 
 
+def is_homography(matrix: Matrix) -> bool:
+    """Return whether the matrix is 3 × 3."""
+    return len(matrix) == 3  # noqa: PLR2004
+
+
 def homogeneous(matrix: Matrix) -> Matrix:
     """Return the 3 × 3 matrix of an ``Alignment.matrix``."""
-    return matrix if len(matrix) == 3 else np.vstack((matrix, (0.0, 0.0, 1.0)))  # noqa: PLR2004
+    return matrix if is_homography(matrix) else np.vstack((matrix, (0.0, 0.0, 1.0)))
 
 
 def warped_luminance(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> tuple[Pixels, Mask]:

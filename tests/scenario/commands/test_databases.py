@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.adapters.embedded import calibration
+from bot.adapters.embedded.calibration import curves
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.domain.catalogue import SlackOrigin
 from bot.domain.channels import ChannelKind
@@ -47,9 +47,9 @@ async def test_fitted_scores_are_said_to_whoever_sees_all_images(
     visual, parts = app.services.visual, key_of(app, "parts")
     assert isinstance(visual, EmbeddedSearch)
     assert "fitted" not in (await run_command(slack, "db")).everything
-    monkeypatch.setattr(calibration, "SELF_CALIBRATED_FROM", 2)
+    monkeypatch.setattr(curves, "SELF_CALIBRATED_FROM", 2)
     assert await visual.self_calibrate(parts) == 2
-    await visual.set_calibration(key_of(app, "logos"), ((0.2, 0.0), (1.0, 8.9)))
+    await visual.calibrator.set_manual_curve(key_of(app, "logos"), ((0.2, 0.0), (1.0, 8.9)))
     for command in ("db", "status"):
         said = (await run_command(slack, command)).everything
         assert "`logos`  ·  1 image  ·  scores fitted by hand" in said
@@ -62,7 +62,7 @@ async def test_fitted_scores_are_said_to_whoever_sees_all_images(
     await app.services.additions.add(parts, picture, jpeg, EntityId("secret_valve"), Note(), origin=origin)
     assert "fitted to its own" not in (await run_command(slack, "db", user=OTHER)).everything
     for name in ("parts", "logos"):
-        await visual.set_calibration(key_of(app, name), None)
+        await visual.calibrator.set_manual_curve(key_of(app, name), None)
     assert "fitted" not in (await run_command(slack, "status")).everything
 
 

@@ -137,7 +137,7 @@ async def test_acknowledgements_come_at_once_while_searches_run(
         await slack.command(command)
     await slack.acknowledged(2 * len(shares) + 4)
     go_on.set()
-    # Slack's own limit. bench/acknowledgement.py measures the real times.
+    # Slack's own limit. bench/whole_bot/acknowledgement.py measures the real times.
     assert max(ack.seconds for ack in slack.state.acks) < 3
     for shared in shares:
         await slack.wait_for_reply(shared.channel, shared.ts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.metrics import micro_average_precision, recall_at_precision
+from bench.recognition.metrics import micro_average_precision, recall_at_precision
 
 
 def test_perfect_answers_have_uap_1() -> None:

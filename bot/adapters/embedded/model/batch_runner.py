@@ -21,7 +21,6 @@ MAX_BATCH = 8
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
     prepared: npt.NDArray[Any]
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Vectors]
 
 
@@ -58,7 +57,7 @@ class BatchRunner:
         with self._lock:
             if self._closed:
                 raise BackendDown("the embedding model is closed")
-            self._queue.put(_Job(prepared, future.get_loop(), future))
+            self._queue.put(_Job(prepared, future))
 
     async def close(self) -> None:
         """Finish the queued pictures, then stop the threads."""
@@ -114,6 +113,6 @@ def _resolve(job: _Job, result: Vectors | Exception) -> None:
             job.future.set_result(result)
 
     try:
-        job.loop.call_soon_threadsafe(settle)
+        job.future.get_loop().call_soon_threadsafe(settle)
     except RuntimeError:  # the loop is closed, so nothing awaits the future
         return

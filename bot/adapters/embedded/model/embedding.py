@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.calibration import CUSTOM_MODEL
 from bot.adapters.embedded.model import exactness
 from bot.adapters.embedded.model.onnx_runtime import ort
+from bot.adapters.embedded.ports import CUSTOM_MODEL
 from bot.domain.errors import SettingsError
 
 Pixels = npt.NDArray[np.uint8]

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from bot.adapters.embedded.retrieval.index import Segment, VectorIndex, memory_for
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours, SearchThreads, search_segments
-from bot.adapters.embedded.store import DatabaseState, VectorRows
-from bot.domain.errors import ModelMismatch, UnknownDatabase
+from bot.adapters.embedded.store import DatabaseState, VectorRows, state_for_model
+from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey
 
 STREAMED_ROWS = 1024
@@ -95,14 +95,12 @@ class IndexCache:
         with cached.lock:
             # Read the state under the lock. Otherwise another thread could first update the index to a newer snapshot.
             try:
-                state = rows.state(key)
+                state = state_for_model(rows, key, self._model_id)
             except UnknownDatabase:
                 self.forget(key)
                 raise
             if state.model_id is None:
                 return state, Neighbours()
-            if state.model_id != self._model_id:
-                raise ModelMismatch(key.name)
             if self._catch_up(rows, cached, state):
                 assert cached.index is not None
                 return state, search_segments(cached.index.segments, query, self._threads)

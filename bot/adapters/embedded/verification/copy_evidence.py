@@ -17,7 +17,7 @@ from bot.images.features.geometry import Alignment
 from bot.images.features.local_features import LocalFeatures
 from bot.images.features.query_views import QueryRegion, QueryView
 
-# Thresholds of edits. Recompression at JPEG quality 10 stays below each (bench.quality, test_verifier.py).
+# Thresholds of edits. Recompression at JPEG quality 10 stays below each (bench.recognition.quality, test_verifier.py).
 _CROPPED, _FRAMED, _ROTATED_CORNERS = 0.05, 0.05, 0.12
 _ROTATION_DEGREES = 1.5
 _PERSPECTIVE = 0.03
@@ -61,7 +61,7 @@ def probability(view: QueryView, stored: LocalFeatures, alignment: Alignment) ->
     found = scoring.copy_probability(
         alignment.correlation, alignment.typical, alignment.inliers, alignment.matched, alignment.trimmed
     )
-    if len(alignment.matrix) == 3:  # noqa: PLR2004 - a homography
+    if alignment.is_homography:
         found = _in_perspective(view, stored, alignment, found)
     if found >= scoring.PROOF:
         return scoring.BELOW_PROOF if shows_other_content(view, stored, alignment) else found
@@ -110,12 +110,11 @@ def shows_other_content(view: QueryView, stored: LocalFeatures, alignment: Align
 def _agrees_on_plain(fine: FineComparison, alignment: Alignment, *, other: bool) -> bool:
     if not fine.changes:
         return not other or scoring.agrees_finely(fine)
-    agreement = alignment.inliers / alignment.matched if alignment.matched else 1.0
-    return scoring.is_added(fine.changes, agreement) and fine.worst <= scoring.ADDED_WORST
+    return scoring.is_added(fine.changes, alignment.agreement) and fine.worst <= scoring.ADDED_WORST
 
 
 def _is_little(alignment: Alignment) -> bool:
-    return max(alignment.covered, 1 - alignment.outside) < scoring.MIN_SHARED
+    return alignment.shared < scoring.MIN_SHARED
 
 
 def edits_of(proof: CopyEvidence) -> tuple[Edit, ...]:

@@ -1,8 +1,8 @@
 """Item evidence: recognise the item of a query in other photos of it, and rank candidates by it.
 
-Likeness finds the right kind of thing, and one homography the right thing: the more points it explains, the more
-likely both pictures show one item. ``bench/fit_items.py`` fitted the numbers in this module; docs/scores.md has what
-they reach.
+Likeness finds the right kind of thing, and one homography the right thing: the more points it explains, the more likely
+both pictures show one item. ``bench/recognition/fit_items.py`` fitted the numbers in this module; docs/scores.md has
+what they reach.
 """
 
 from __future__ import annotations

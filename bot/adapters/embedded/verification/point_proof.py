@@ -76,7 +76,7 @@ def agrees_in_structure(fine: FineComparison, alignment: Alignment) -> bool:
         and fine.unlike <= STRUCTURE_UNLIKE
         and sum(one.area for one in fine.changes) <= STRUCTURE_CHANGED
         and not scoring.has_replaced_print(fine.changes)
-        and max(alignment.covered, 1 - alignment.outside) >= scoring.MIN_SHARED
+        and alignment.shared >= scoring.MIN_SHARED
     )
 
 

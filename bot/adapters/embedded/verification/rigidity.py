@@ -62,9 +62,7 @@ def shows_another_thing(alignment: Alignment, fine: FineComparison) -> bool:
 
     Nearly all other points of a copy with a sticker agree, and a photograph of a picture shows what the picture shows.
     """
-    agreement = alignment.inliers / alignment.matched if alignment.matched else 1.0
-    oblique = len(alignment.matrix) == 3  # noqa: PLR2004 - a homography
-    return (oblique or agreement < REPLACED_AGREEMENT) and has_replaced(fine)
+    return (alignment.is_homography or alignment.agreement < REPLACED_AGREEMENT) and has_replaced(fine)
 
 
 def has_moved(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
@@ -82,8 +80,8 @@ def may_be_rigid(alignment: Alignment) -> bool:
     return (
         alignment.inliers >= RIGID_AGREEMENT * alignment.matched
         and any(_luminances_agree(alignment, limits) for limits in RIGID)
-        and max(alignment.covered, 1 - alignment.outside) >= scoring.MIN_SHARED
-        and not (len(alignment.matrix) == 3 and scoring.is_panned(alignment))  # noqa: PLR2004 - a homography
+        and alignment.shared >= scoring.MIN_SHARED
+        and not (alignment.is_homography and scoring.is_panned(alignment))
     )
 
 

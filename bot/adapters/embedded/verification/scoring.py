@@ -3,7 +3,7 @@
 * The cosine of two embeddings alone scores at most 8.9. It shows that pictures are similar.
 * A near fingerprint, or a transform under which the two pictures agree, shows a copy. A copy scores at least 9.
 
-``bench/fit.py`` fitted the numbers in this module; docs/scores.md describes how.
+``bench/recognition/fit.py`` fitted the numbers in this module; docs/scores.md describes how.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def is_panned(alignment: Alignment) -> bool:
 
 def proves_part(alignment: Alignment) -> bool:
     """Return whether an alignment of a part of the query can prove a copy."""
-    least = PART_PERSPECTIVE if len(alignment.matrix) == 3 else PART_AGREEMENT  # noqa: PLR2004 - a homography
+    least = PART_PERSPECTIVE if alignment.is_homography else PART_AGREEMENT
     return (
         alignment.inliers >= least * alignment.matched
         and alignment.trimmed >= PART_TRIMMED

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.embedded import calibration
-from bot.adapters.embedded.calibration import ManualCurve, OwnPairs, curve_for, default_curve, is_due, measure
+from bot.adapters.embedded.calibration import curves
+from bot.adapters.embedded.calibration.curves import ManualCurve, OwnPairs, curve_for, default_curve, is_due, measure
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.retrieval.index import Floats
 from bot.adapters.embedded.verification.scoring import similarity_score
@@ -80,14 +80,14 @@ def test_every_curve_rises(own: OwnPairs, images: int, model: str) -> None:
 def test_one_kind_of_goods_keeps_the_default() -> None:
     # Packages of one shelf have a lower quartile of 0.65. The right one must still be shown.
     goods = measure(names(150), unit_vectors(150, centre=0.65), 150)
-    assert 0.6 < goods.typical < calibration.ALL_ALIKE
+    assert 0.6 < goods.typical < curves.ALL_ALIKE
     assert curve_for(goods, 150, BUILT_IN) == default_curve(150)
 
 
 def test_pages_that_are_all_alike_are_not_called_similar() -> None:
     pages = unit_vectors(150, centre=0.93)
     own = measure(names(150), pages, 150)
-    nearest = calibration.nearest_others(names(150), pages)
+    nearest = curves.nearest_others(names(150), pages)
     curve = curve_for(own, 150, BUILT_IN)
     assert np.mean([similarity_score(cosine, curve) < 5 for cosine in nearest]) >= 0.85
     assert all(similarity_score(cosine, default_curve(150)) > 8 for cosine in nearest)
@@ -120,17 +120,15 @@ def test_images_of_one_id_are_not_compared() -> None:
         (ManualCurve(((0.3, 0.0), (1.0, 8.9))), 10**6, False),
     ],
 )
-def test_database_calibrates_itself_when_it_has_doubled(
-    stored: calibration.Calibration, images: int, due: bool
-) -> None:
+def test_database_calibrates_itself_when_it_has_doubled(stored: curves.Calibration, images: int, due: bool) -> None:
     assert is_due(stored, images) is due
 
 
 @pytest.mark.parametrize(
     "stored", [None, OwnPairs(7), OwnPairs(9, 8, 0.1, 0.2, (0.3, 0.4)), ManualCurve(((0.1, 2.0),))]
 )
-def test_stored_calibration_is_read_back(stored: calibration.Calibration) -> None:
-    assert calibration.parse(calibration.dump(stored)) == stored
+def test_stored_calibration_is_read_back(stored: curves.Calibration) -> None:
+    assert curves.parse(curves.dump(stored)) == stored
 
 
 async def fill(visual: EmbeddedSearch, storage: SqlStorage, seeds: Sequence[int]) -> None:
@@ -145,23 +143,23 @@ async def test_engine_calibrates_a_grown_database_and_leaves_manual_curves_alone
     await fill(visual, storage, range(99))
     assert await visual.self_calibrate(PARTS) is None
     await fill(visual, storage, [99])
-    assert await visual.current_curve(PARTS) == default_curve(100)
+    assert await visual.calibrator.current_curve(PARTS) == default_curve(100)
     assert await visual.score_fits(PARTS.workspace) == {}
     assert await visual.self_calibrate(PARTS) == 100
     assert await visual.score_fits(PARTS.workspace) == {PARTS.name: ScoreFit(100)}
     assert await visual.score_fits(WorkspaceId("T0OTHER")) == {}
-    own = await visual.current_curve(PARTS)
+    own = await visual.calibrator.current_curve(PARTS)
     assert own != default_curve(100)
     assert await visual.self_calibrate(PARTS) is None
     # It isn't an operator's.
-    assert await visual.calibration(PARTS) is None
+    assert await visual.calibrator.manual_curve(PARTS) is None
     # A reset holds until the database has doubled.
-    await visual.set_calibration(PARTS, None)
-    assert await visual.current_curve(PARTS) == default_curve(100)
+    await visual.calibrator.set_manual_curve(PARTS, None)
+    assert await visual.calibrator.current_curve(PARTS) == default_curve(100)
     assert await visual.self_calibrate(PARTS) is None
     assert await visual.score_fits(PARTS.workspace) == {}
-    await visual.set_calibration(PARTS, ((0.2, 0.0), (1.0, 8.9)))
+    await visual.calibrator.set_manual_curve(PARTS, ((0.2, 0.0), (1.0, 8.9)))
     assert await visual.score_fits(PARTS.workspace) == {PARTS.name: ScoreFit()}
     await fill(visual, storage, range(100, 200))
     assert await visual.self_calibrate(PARTS) is None
-    assert await visual.calibration(PARTS) == ((0.2, 0.0), (1.0, 8.9))
+    assert await visual.calibrator.manual_curve(PARTS) == ((0.2, 0.0), (1.0, 8.9))

@@ -7,10 +7,10 @@ import asyncio
 import numpy as np
 import pytest
 
-from bot.adapters.embedded.calibration import default_curve
-from bot.adapters.embedded.candidates import CANDIDATES, MAX_VERIFIED_CANDIDATES, VERIFIED_CANDIDATES
+from bot.adapters.embedded.calibration.curves import default_curve
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
+from bot.adapters.embedded.search.candidates import CANDIDATES, MAX_VERIFIED_CANDIDATES, VERIFIED_CANDIDATES
 from bot.domain.errors import ModelMismatch, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
@@ -92,13 +92,13 @@ async def test_no_features_are_extracted_for_a_missing_database(storage: SqlStor
 
 
 async def test_calibration_is_stored_and_passed_to_the_verifier(visual: EmbeddedSearch, verifier: FakeVerifier) -> None:
-    assert await visual.calibration(PARTS) is None
+    assert await visual.calibrator.manual_curve(PARTS) is None
     await visual.add_image(PARTS, random_picture(1), EntityId("a"), Note())
-    await visual.set_calibration(PARTS, CURVE)
-    assert await visual.calibration(PARTS) == CURVE
+    await visual.calibrator.set_manual_curve(PARTS, CURVE)
+    assert await visual.calibrator.manual_curve(PARTS) == CURVE
     await visual.search(PARTS, random_picture(1))
     assert verifier.calibration_used == CURVE
-    await visual.set_calibration(PARTS, None)
+    await visual.calibrator.set_manual_curve(PARTS, None)
     await visual.search(PARTS, random_picture(1))
     assert verifier.calibration_used == default_curve(1)
 
@@ -106,25 +106,25 @@ async def test_calibration_is_stored_and_passed_to_the_verifier(visual: Embedded
 async def test_calibration_of_a_missing_database_raises_unknown_database(visual: EmbeddedSearch) -> None:
     absent = DatabaseKey(PARTS.workspace, DatabaseName("absent"))
     with pytest.raises(UnknownDatabase):
-        await visual.set_calibration(absent, CURVE)
+        await visual.calibrator.set_manual_curve(absent, CURVE)
     with pytest.raises(UnknownDatabase):
-        await visual.calibration(absent)
+        await visual.calibrator.manual_curve(absent)
 
 
 async def test_sample_pairs_entities_with_their_embeddings(visual: EmbeddedSearch, storage: SqlStorage) -> None:
     await fill(visual, storage, 30)
-    entities, matrix = await visual.sample(PARTS, 10)
+    entities, matrix = await visual.calibrator.sample(PARTS, 10)
     assert matrix.shape == (10, DIMENSIONS)
     assert matrix.dtype == np.float32
     assert len(set(entities)) == 10
     expected = (await FakeFeatureExtractor().extract(random_picture(int(entities[0].removeprefix("part_"))))).embedding
     assert matrix[0] == pytest.approx(expected, abs=0.001)
-    assert len((await visual.sample(PARTS, 1000))[0]) == 30
-    assert (await visual.sample(PARTS, 10))[0] == entities
+    assert len((await visual.calibrator.sample(PARTS, 1000))[0]) == 30
+    assert (await visual.calibrator.sample(PARTS, 10))[0] == entities
 
 
 async def test_sample_of_an_empty_database_is_empty(visual: EmbeddedSearch) -> None:
-    entities, matrix = await visual.sample(PARTS, 10)
+    entities, matrix = await visual.calibrator.sample(PARTS, 10)
     assert entities == ()
     assert matrix.shape == (0, DIMENSIONS)
 
@@ -139,7 +139,7 @@ async def test_vectors_of_two_models_never_mix(visual: EmbeddedSearch, storage: 
     with pytest.raises(ModelMismatch):
         await other.add_image(PARTS, random_picture(2), EntityId("b"), Note())
     with pytest.raises(ModelMismatch):
-        await other.sample(PARTS, 10)
+        await other.calibrator.sample(PARTS, 10)
     assert len(await visual.search(PARTS, random_picture(1))) == 1
 
 

@@ -87,13 +87,13 @@ async def test_reindexed_database_works_only_with_the_new_model(
 async def test_calibration_of_the_old_model_is_dropped_and_reported(
     storage: SqlStorage, picture_source: PictureSource
 ) -> None:
-    await engine(storage, OLD).set_calibration(PARTS, ((0.1, 0.0), (1.0, 8.9)))
+    await engine(storage, OLD).calibrator.set_manual_curve(PARTS, ((0.1, 0.0), (1.0, 8.9)))
     reindexer = Reindexer(storage.vectors, FakeFeatureExtractor(NEW))
     assert (await reindexer.reindex(PARTS, picture_source.picture_of)).uncalibrated
-    assert await engine(storage, NEW).calibration(PARTS) is None
-    await engine(storage, NEW).set_calibration(PARTS, ((0.1, 0.0), (1.0, 8.9)))
+    assert await engine(storage, NEW).calibrator.manual_curve(PARTS) is None
+    await engine(storage, NEW).calibrator.set_manual_curve(PARTS, ((0.1, 0.0), (1.0, 8.9)))
     assert not (await reindexer.reindex(PARTS, picture_source.picture_of)).uncalibrated
-    assert await engine(storage, NEW).calibration(PARTS) is not None
+    assert await engine(storage, NEW).calibrator.manual_curve(PARTS) is not None
 
 
 async def test_stopped_run_is_resumed(storage: SqlStorage, picture_source: PictureSource) -> None:
@@ -157,18 +157,18 @@ async def test_missing_picture_keeps_the_old_model(storage: SqlStorage, picture_
 
 
 async def test_calibration_of_the_old_model_is_dropped(storage: SqlStorage, picture_source: PictureSource) -> None:
-    await engine(storage, OLD).set_calibration(PARTS, ((0.0, 0.0), (1.0, 8.9)))
+    await engine(storage, OLD).calibrator.set_manual_curve(PARTS, ((0.0, 0.0), (1.0, 8.9)))
     await Reindexer(storage.vectors, FakeFeatureExtractor(NEW)).reindex(PARTS, picture_source.picture_of)
-    assert await engine(storage, NEW).calibration(PARTS) is None
+    assert await engine(storage, NEW).calibrator.manual_curve(PARTS) is None
 
 
 async def test_same_model_changes_nothing(storage: SqlStorage, picture_source: PictureSource) -> None:
-    await engine(storage, OLD).set_calibration(PARTS, ((0.0, 0.0), (1.0, 8.9)))
+    await engine(storage, OLD).calibrator.set_manual_curve(PARTS, ((0.0, 0.0), (1.0, 8.9)))
     assert (
         await Reindexer(storage.vectors, FakeFeatureExtractor(OLD)).reindex(PARTS, picture_source.picture_of)
     ).done == 0
     assert picture_source.asked == 0
-    assert await engine(storage, OLD).calibration(PARTS) is not None
+    assert await engine(storage, OLD).calibrator.manual_curve(PARTS) is not None
 
 
 async def test_missing_database_raises_unknown_database(storage: SqlStorage, picture_source: PictureSource) -> None:

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.edits import EDITS
+from bench.samples.edits import EDITS
 from bot.images.features.regions.content_box import content_box
 from tests.fixtures.scenes import scene
 

@@ -1,0 +1,1 @@
+"""Benchmarks of what is found, and what is said about it."""

@@ -1,0 +1,1 @@
+"""Pictures, edits and databases that benchmarks measure with."""

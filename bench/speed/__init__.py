@@ -1,0 +1,1 @@
+"""Benchmarks of the speed and memory of single operations."""
