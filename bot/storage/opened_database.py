@@ -22,6 +22,9 @@ from bot.storage.sql.database import Database
 from bot.storage.sql.locks.processes import FileLocks, PostgresLocks, ProcessLocks
 from bot.storage.sql.migration import migrate
 
+CLOSING_COPY_S = 3.0
+"""Time for which the rows may be copied when the last process closes the database. The next one waits meanwhile."""
+
 READERS = 4
 CONNECTIONS = 8
 """Maximum connections to PostgreSQL. Half of them are for writers."""
@@ -42,7 +45,11 @@ class OpenedDatabase:
     processes: ProcessRegistration = field(default_factory=lambda: ProcessRegistration(()))
 
     async def close(self) -> None:
-        """Close the database, and say that this process no longer uses it."""
+        """Close the database, and say that this process no longer uses it. The last process completes deletions."""
+        with suppress(BackendError, OSError):
+            if await asyncio.to_thread(self.processes.is_alone):
+                await self.database.compact(CLOSING_COPY_S)
+                await self.database.scrub()
         await self.database.close()
         await asyncio.to_thread(self.processes.close)
 

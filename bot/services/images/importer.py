@@ -35,6 +35,9 @@ from bot.storage.ports.catalogue import Catalogue
 
 _WORKERS = 4
 
+_HELD_BYTES = 24_000_000
+"""Pixels of a batch from which on it is added at once, so that 64 large pictures don't need hundreds of megabytes."""
+
 
 class ImportDecoder(Protocol):
     """Decodes pictures outside the event loop."""
@@ -74,7 +77,7 @@ def _no_progress(_report: ImportReport) -> None:
 HoldMemory = Callable[[], AbstractAsyncContextManager[object]]
 """Returns a context that holds memory for one file. Raises FetchFailed if too many wait."""
 
-CONCURRENCY = 32
+CONCURRENCY = 64
 REMOTE_CONCURRENCY = 4
 """Concurrency for a back end that needs a remote call for each picture."""
 
@@ -83,7 +86,8 @@ class ImportService:
     """Imports the pictures of a folder or a table.
 
     Up to ``concurrency`` files are processed at the same time by a few workers, so that reading, decoding, embedding
-    and writing overlap. Each worker adds its files in one transaction. Files of more than ``max_bytes`` are refused.
+    and writing overlap. Each worker adds the files of a batch in one transaction, or in several if
+    they are large. Files of more than ``max_bytes`` are refused.
     """
 
     def __init__(
@@ -142,7 +146,7 @@ class ImportService:
     async def import_files(
         self, key: DatabaseKey, sources: Sequence[ImportSource], options: ImportOptions, claims: Claims
     ) -> list[Decision]:
-        """Import a batch of pictures in one transaction, and return what became of each."""
+        """Import a batch of pictures in one transaction, or in several if they are large. Return each one's outcome."""
         # Of larger files only the digests: those of a batch may have hundreds of megabytes.
         read = await asyncio.to_thread(lambda: [self._identify(source, key) for source in sources])
         files = [file for file, _ in read]
@@ -151,15 +155,19 @@ class ImportService:
         if not options.is_new_database:
             # Look up known files before decoding, so that a second run is fast.
             known = await self._comparison.known(key, identified, in_full=options.keep_outcomes)
+        decisions: list[Decision] = []
         prepared: list[Decision | tuple[ImportFile, NewImage]] = []
         for file, content in read:
+            if sum(one[1].picture.pixels.nbytes for one in prepared if not isinstance(one, Decision)) >= _HELD_BYTES:
+                decisions += await self._add(key, prepared, options, claims)
+                prepared = []
             if isinstance(file, Decision):
                 prepared.append(file)
             elif file.digest in known:
                 prepared.append(await self._decide(known[file.digest], file, options, claims))
             else:
                 prepared.append(await self._decode(file, content, claims))
-        return await self._add(key, prepared, options, claims)
+        return decisions + await self._add(key, prepared, options, claims)
 
     async def _add(
         self,

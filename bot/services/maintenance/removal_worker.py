@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = 30.0
 SWEEP_INTERVAL = timedelta(days=1)
+COMPACT_INTERVAL = timedelta(minutes=10)
 
 GRACE = timedelta(hours=1)
 """Age from which a stored picture without an image counts as unused. An add that is under way is younger."""
@@ -56,6 +57,7 @@ class RemovalWorker:
         self._forget_urls = forget_urls
         self._clock = clock
         self._swept_at: datetime | None = None
+        self._compacted_at: datetime | None = None
 
     async def run(self, interval_s: float = INTERVAL_S) -> None:
         """Work until cancelled. Raises the first error; ``supervise`` starts it again."""
@@ -68,12 +70,20 @@ class RemovalWorker:
         await finish_deletions(self._storage)
         await self._remove_uploads()
         now = self._clock()
-        if self._swept_at is None or now - self._swept_at >= SWEEP_INTERVAL or now < self._swept_at:
+        if _is_due(self._swept_at, SWEEP_INTERVAL, now):
             if found := await sweep_pictures(self._storage, now - GRACE):
                 log.info("removed %d stored pictures that no image uses", found)
             await self._forget_urls()
             await self._storage.pending_removals.forget_done()
             self._swept_at = now
+        if _is_due(self._compacted_at, COMPACT_INTERVAL, now):
+            await self._storage.deleted.compact()
+            self._compacted_at = now
+
+
+def _is_due(last: datetime | None, interval: timedelta, now: datetime) -> bool:
+    """Return whether the interval has passed, or the clock was set back."""
+    return last is None or now - last >= interval or now < last
 
 
 async def sweep_pictures(storage: Storage, before: datetime) -> int:

@@ -28,6 +28,7 @@ from bot.storage.catalogue.rows import database_id_of, record_of
 from bot.storage.removals.tombstones import is_tombstone
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import databases, image_origins, images
+from bot.storage.sql.sqlite import record_deletion
 
 _columns = image_origins.c
 _IS_OPERATORS = or_(_columns.imported, _columns.source.in_(sorted(OPERATOR_SOURCES)))
@@ -107,6 +108,7 @@ def images_in_scope(scope: OriginScope) -> Select[Any]:
 
 def delete_origins(connection: Connection, image_id: int, scope: OriginScope) -> int:
     """Delete the origins of an image that are in the scope. Return how many."""
+    record_deletion(connection)
     return connection.execute(delete(image_origins).where(_columns.image_id == image_id, *_in_scope(scope))).rowcount
 
 

@@ -33,6 +33,7 @@ from bot.storage.inbox.worker_registry import WorkerRegistry
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import inbox, inbox_files
+from bot.storage.sql.sqlite import record_deletion
 
 log = logging.getLogger(__name__)
 
@@ -261,8 +262,13 @@ class SqlInbox:
         await self._delete_in_batches(delete_of_workspace(workspace))
 
     async def _delete_in_batches(self, batch: Delete) -> int:
+        def work(connection: Connection) -> int:
+            if count := connection.execute(batch).rowcount:
+                record_deletion(connection)
+            return count
+
         deleted = 0
-        while count := await self._execute(batch):
+        while count := await self._database.write(work):
             deleted += count
         return deleted
 

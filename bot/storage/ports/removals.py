@@ -49,3 +49,7 @@ class DeletedDatabases(Protocol):
     async def scrub(self) -> bool:
         """Remove deleted content from SQLite's write-ahead log. Return False if readers kept it from finishing."""
         ...
+
+    async def compact(self) -> bool:
+        """Rewrite SQLite's file if anything was deleted from it. Return False if that has to be tried again."""
+        ...

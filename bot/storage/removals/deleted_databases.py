@@ -18,6 +18,13 @@ TARGET_S = 0.015
 CHECKPOINT_EVERY = 8
 """Batches between copies of the log. Together they write far less than the log may hold."""
 
+COMPACT_COPY_S = 0.4
+"""Time for which the rows may be copied while a bot runs. Shares wait for three to four times as long, and Slack
+resends those that aren't acknowledged within 3 s."""
+
+QUIET_S = 5.0
+"""Time without a share after which the file is rewritten while a bot runs."""
+
 PurgeRows = Callable[[Connection, int], int]
 """Deletes up to a number of rows of deleted databases, and returns how many."""
 
@@ -52,6 +59,10 @@ class SqlDeletedDatabases:
     async def scrub(self) -> bool:
         """Remove deleted content from SQLite's write-ahead log. Return False if readers kept it from finishing."""
         return await self._database.scrub()
+
+    async def compact(self) -> bool:
+        """Rewrite SQLite's file if anything was deleted from it. Return False if that has to be tried again."""
+        return await self._database.compact(COMPACT_COPY_S, QUIET_S) and await self._database.scrub()
 
 
 def new_batch_size() -> BatchSize:

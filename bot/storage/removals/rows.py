@@ -13,6 +13,7 @@ from bot.domain.errors import PictureBeingRemoved
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import databases, images, pending_removals, thumbnails
+from bot.storage.sql.sqlite import record_deletion
 
 PICTURE_LOCKS = "pictures"
 """The kind of advisory lock that adds and removals of a picture take on its digest."""
@@ -65,6 +66,7 @@ def queue_pictures(connection: Connection, digests: Iterable[str], now: datetime
     """
     wanted = set(digests)
     if wanted:
+        record_deletion(connection)
         take_advisory_locks(connection, PICTURE_LOCKS, wanted)
         _queue(connection, RemovalKind.PICTURE, "", wanted, now)
 

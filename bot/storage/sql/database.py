@@ -54,6 +54,7 @@ class Database:
         self._writers = WriterPool(dialect.writers, dialect.write_wait_s)
         self._unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
         self._write_failure: tuple[float, BackendError] | None = None
+        self._urgent_write: float | None = None
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot; inside a unit that has written, in the unit's transaction."""
@@ -80,6 +81,8 @@ class Database:
 
         ``first``: outside of units, ahead of all other writes that wait. It is for short writes that Slack waits for.
         """
+        if first:
+            self._urgent_write = time.monotonic()
         unit = self._current()
         if unit is None:
             return await self._write_alone(work, first=first)
@@ -173,6 +176,17 @@ class Database:
     async def scrub(self) -> bool:
         """Remove deleted content from the database's log. Return False if it has to be tried again."""
         return await self._run_on_engine(self._dialect.scrub)
+
+    async def compact(self, copy_limit_s: float, quiet_s: float = 0.0) -> bool:
+        """Rewrite the database's file if deletions may have left something in it. Other writes wait.
+
+        Return False if it has to be tried again: when copying the rows takes longer than ``copy_limit_s``, or when
+        Slack waited for a write less than ``quiet_s`` ago, because it may soon wait for another.
+        """
+        if self._urgent_write is not None and time.monotonic() - self._urgent_write < quiet_s:
+            return False
+        async with self._writers.writer() as writer:
+            return await self._run_in(writer, self._dialect.compact, self._engine, copy_limit_s)
 
     async def close(self) -> None:
         """Wait for running work, then close the connections."""

@@ -38,6 +38,10 @@ def _nothing_to_scrub(_: Engine) -> bool:
     return True
 
 
+def _nothing_to_compact(_: Engine, _copy_limit_s: float) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class SqlDialect:
     """How to read and write a kind of database.
@@ -50,6 +54,8 @@ class SqlDialect:
     ``is_rolled_back``: whether the database rolled back a transaction because of a conflict, so that it can be retried.
     ``check``: raises BackendError if the database can't be used. It reads only.
     ``scrub``: removes deleted content from the database's log; False if it has to be tried again. Blocks.
+    ``compact``: rewrites the database's file if deletions may have left something there; False if it has to be tried
+    again. Gives up if copying the rows takes longer than a number of seconds. Blocks, and holds up writers.
     ``checkpoint``: copies the database's log without holding up writers. Blocks.
     """
 
@@ -62,4 +68,5 @@ class SqlDialect:
     is_rolled_back: Callable[[SQLAlchemyError], bool] = _never
     check: Callable[[Connection], None] = _answers
     scrub: Callable[[Engine], bool] = _nothing_to_scrub
+    compact: Callable[[Engine, float], bool] = _nothing_to_compact
     checkpoint: Callable[[Engine], None] = _no_checkpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -16,11 +17,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from bot.domain.errors import BackendDown, BackendError, BackendTimeout
 from bot.storage.sql.dialect import SqlDialect
 
+log = logging.getLogger(__name__)
+
 BUSY_TIMEOUT_MS = 15_000
 PAGE_BYTES = 8192  # fits three embeddings; 4096 would waste a third of the file
 JOURNAL_BYTES = 64 * 2**20
 LOG_PAGES = 4000  # 32 MB
 TRUNCATE_WAIT_MS = 20  # writers wait while the log is truncated
+COMPACT_WAIT_MS = 500  # other writers of this process wait as well
+PROGRESS_STEPS = 10_000  # of SQLite's virtual machine, a few milliseconds
 
 
 def address(data_dir: Path, database_url: str | None = None) -> URL:
@@ -119,6 +124,60 @@ def truncate_log(engine: Engine) -> bool:
         connection.close()
 
 
+def record_deletion(connection: Connection) -> None:
+    """Note in the file that ``compact`` has to run. Call it in a transaction that deletes what people wrote.
+
+    With PostgreSQL this does nothing, because the server vacuums its files itself.
+    """
+    if connection.dialect.name == "sqlite":
+        count = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA user_version = {count % (2**31 - 1) + 1}")
+
+
+def compact(engine: Engine, copy_limit_s: float) -> bool:
+    """Rewrite the file if something was deleted, so that nothing of it stays. Return False if it has to be tried again.
+
+    SQLite overwrites a row that it deletes, but not the copies that stay in unused parts of pages when it moves rows
+    between pages. VACUUM writes new pages. It holds up writers, not readers, for three to four times as long as its
+    first phase, which may take ``copy_limit_s``. Later phases can't be interrupted. If the process is killed, the file
+    is as it was.
+    """
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {COMPACT_WAIT_MS}")
+        return _vacuum(cursor, copy_limit_s)
+    except sqlite3.OperationalError as error:
+        # Or another process holds the lock, or there is too little space for a second copy.
+        reason = "it is too large to do so now" if str(error) == "interrupted" else error
+        log.info("the database file could not be rewritten after deletions: %s", reason)
+        return False
+    except sqlite3.Error as error:
+        raise BackendDown(f"Storage failed: {error}") from error
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.close()
+        connection.close()
+
+
+def _vacuum(cursor: Any, copy_limit_s: float) -> bool:
+    [deletions] = cursor.execute("PRAGMA user_version").fetchone()
+    if not deletions:
+        return True
+    deadline = time.monotonic() + copy_limit_s
+    cursor.connection.set_progress_handler(lambda: time.monotonic() > deadline, PROGRESS_STEPS)
+    try:
+        cursor.execute("VACUUM")
+    finally:
+        cursor.connection.set_progress_handler(None, 0)
+    cursor.execute("BEGIN IMMEDIATE")
+    # Another process may have deleted something since.
+    if cursor.execute("PRAGMA user_version").fetchone() == (deletions,):
+        cursor.execute("PRAGMA user_version = 0")
+    cursor.execute("COMMIT")
+    return True
+
+
 # One writer, because SQLite makes further ones poll for the file's lock.
 DIALECT = SqlDialect(
     writers=1,
@@ -126,6 +185,7 @@ DIALECT = SqlDialect(
     translate_error=translate_error,
     check=check,
     scrub=truncate_log,
+    compact=compact,
     checkpoint=copy_log,
 )
 

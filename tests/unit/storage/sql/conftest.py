@@ -1,14 +1,17 @@
-"""Fixtures of the tests of migrations."""
+"""Fixtures of the tests of SQLite, PostgreSQL and migrations."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from bot.storage.sql import postgres, sqlite
+from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.postgres import Cluster
 from tests.fixtures.storages import DATABASE_KINDS, SQLITE, StoragePlace
 
@@ -44,3 +47,10 @@ def engine(empty_database: StoragePlace) -> Iterator[Engine]:
         made = postgres.create(postgres.address(empty_database.database_url), 2)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def other(storage: SqlStorage, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection of another process to the SQLite file of ``storage``."""
+    with closing(sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)) as connection:
+        yield connection

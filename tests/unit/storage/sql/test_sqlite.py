@@ -6,8 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -58,13 +57,6 @@ async def test_connections_are_durable_and_check_foreign_keys(database: Database
     full = 2
     for values in (await database.read(pragmas), await database.write(pragmas)):
         assert values == ["wal", full, 1, sqlite.BUSY_TIMEOUT_MS]
-
-
-@pytest.fixture
-def other(storage: SqlStorage, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection of another process."""
-    with closing(sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)) as connection:
-        yield connection
 
 
 @pytest.fixture
