@@ -119,12 +119,22 @@ class FittedScores(Protocol):
         ...
 
 
-@runtime_checkable
-class PreparingAdds(Protocol):
-    """A back end that adds several pictures faster if it sees them together before."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageToAdd:
+    """A picture to add, with its id and note. ``data_id`` is the id that another back end gave the image, if any."""
 
-    async def prepare_adds(self, database: DatabaseKey, pictures: Sequence[Picture]) -> None:
-        """Compute what ``add_image`` needs of these very pictures. Stores nothing. Raises ModelMismatch."""
+    picture: Picture
+    entity: EntityId
+    note: Note
+    data_id: DataId | None = None
+
+
+@runtime_checkable
+class BatchAdding(Protocol):
+    """A back end that adds several pictures faster if it gets them together."""
+
+    async def add_images(self, database: DatabaseKey, images: Sequence[ImageToAdd]) -> tuple[DataId, ...]:
+        """Add pictures as ``add_image`` would in their order, all or none. Returns their data ids."""
         ...
 
 

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from cachetools import TTLCache
@@ -26,10 +25,10 @@ from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
 from bot.adapters.embedded.search.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates
 from bot.adapters.embedded.search.item_search import find_items
 from bot.adapters.embedded.search.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
-from bot.adapters.embedded.store import PackedFeatures, VectorRows, VectorStore, state_for_model
+from bot.adapters.embedded.store import NewImageRow, PackedFeatures, VectorRows, VectorStore, state_for_model
 from bot.adapters.embedded.verification.item_evidence import region_of_items
 from bot.adapters.embedded.verification.point_completion import PointCompletion
-from bot.adapters.port import Capabilities
+from bot.adapters.port import Capabilities, ImageToAdd
 from bot.domain.catalogue import ScoreFit
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import MAX_RESULTS, Match, Matches, validate_limit
@@ -61,7 +60,6 @@ class EmbeddedSearch:
         self._extractor = extractor
         self._verifier = verifier
         self._clock = clock
-        self._prepared: WeakKeyDictionary[Picture, ImageFeatures] = WeakKeyDictionary()
         self.points = PointCompletion(store)
         self.calibrator = Calibrator(store, extractor.model_id, extractor.dimensions)
         self._recently_checked: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
@@ -99,27 +97,34 @@ class EmbeddedSearch:
 
         When this returns, the image survives a crash and searches find it. If ``data_id`` exists, nothing changes.
         """
+        (added_id,) = await self.add_images(database, [ImageToAdd(picture, entity, note, data_id)])
+        return added_id
+
+    async def add_images(self, database: DatabaseKey, images: Sequence[ImageToAdd]) -> tuple[DataId, ...]:
+        """Add several pictures and return their data ids. See the port. Raises ModelMismatch.
+
+        Their features are computed together, before the transaction begins, and their rows are written together.
+        """
         await self._check_database_cached(database)
-        features = self._prepared.pop(picture, None) or await self._extractor.extract(picture)
-        added_id, model_id = data_id or _new_data_id(), self._extractor.model_id
+        features = await asyncio.gather(*(self._extractor.extract(image.picture) for image in images))
+        added_ids = tuple(image.data_id or _new_data_id() for image in images)
+        given, model_id = {image.data_id for image in images if image.data_id is not None}, self._extractor.model_id
 
         def work(rows: VectorRows) -> None:
             state = state_for_model(rows, database, model_id)
-            if data_id is not None and rows.has(state.id, data_id):
-                return
-            if state.model_id is None:
+            known = set(rows.existing(state.id, given)) if given else set[DataId]()
+            new: list[NewImageRow] = []
+            for image, added_id, computed in zip(images, added_ids, features, strict=True):
+                if added_id not in known:
+                    known.add(added_id)
+                    new.append((added_id, image.entity, image.note, self._clock(), pack_features(computed)))
+            if new and state.model_id is None:
                 rows.set_model(state.id, model_id)
-            image_id = rows.add_image(state.id, added_id, entity, note, self._clock())
-            rows.add_vector(state.id, image_id, model_id, pack_features(features))
+            if new:
+                rows.add_images(state.id, model_id, new)
 
         await self._store.defer(work)
-        return added_id
-
-    async def prepare_adds(self, database: DatabaseKey, pictures: Sequence[Picture]) -> None:
-        """Compute the features of pictures together. See the port."""
-        await self._check_database_cached(database)
-        features = await asyncio.gather(*map(self._extractor.extract, pictures))
-        self._prepared.update(zip(pictures, features, strict=True))
+        return added_ids
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """Return a page of the database's images. Raises InvalidInput for an invalid page token."""

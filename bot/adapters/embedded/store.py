@@ -18,6 +18,9 @@ VectorRow = tuple[int, bytes, bytes]
 PackedFeatures = tuple[bytes, bytes, bytes, bytes, bytes]
 """Embedding, fingerprint, local features, point features and pending points as they are stored."""
 
+NewImageRow = tuple[DataId, EntityId, Note, datetime, PackedFeatures]
+"""A new image: data id, entity, note, the time of its addition, and its features."""
+
 
 class DatabaseState(Protocol):
     """The state of a database. An index compares it with its own to see whether it is current."""
@@ -79,12 +82,15 @@ class VectorRows(Protocol):
         """Store the database's calibration curve as JSON; None restores the default."""
         ...
 
-    def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
-        """Insert an image and return its row id."""
+    def add_images(self, database_id: int, model_id: str, images: Sequence[NewImageRow]) -> None:
+        """Insert images with the features that a model computed for them. The database has none of them yet.
+
+        Their row ids ascend in the order of ``images``, and each counts as a write of its own.
+        """
         ...
 
-    def has(self, database_id: int, data_id: DataId) -> bool:
-        """Return whether the database has the image."""
+    def existing(self, database_id: int, data_ids: Collection[DataId]) -> frozenset[DataId]:
+        """Return those of the data ids that images of the database have."""
         ...
 
     def data_ids(self, database_id: int) -> frozenset[DataId]:

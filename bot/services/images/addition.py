@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.adapters.port import PreparingAdds, VisualSearch
+from bot.adapters.port import BatchAdding, ImageToAdd, VisualSearch
 from bot.domain.catalogue import ImageRecord, Origin, SlackOrigin
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import AlreadyAdded, BackendDown, BotError, PictureBeingRemoved, UnknownDatabase, UserError
@@ -160,20 +160,17 @@ class AddService:
         # Of a picture that is there twice, the first is new, and the others are further origins.
         new = {image.picture.digest: image for image in reversed(images) if image.picture.digest not in known}
         spelled = await self._spellings(key, list(new.values()))
-        if len(new) > 1 and isinstance(self._visual, PreparingAdds):
-            await self._visual.prepare_adds(key, [image.picture for image in new.values()])
         written = await self._written_otherwise(key, [image.entity for image in new.values()], spelled)
         async with self._storage.unit():
             # Store the pictures before the transaction begins, which would wait for disk or bucket. If the unit is
             # rolled back they are removed again, and after a crash the sweep finds them.
             await self._storage.pictures.put_all({digest: image.jpeg for digest, image in new.items()})
-            records = {
-                id(image): await self._add_to_back_end(
-                    key, replace(image, entity=spelled[image.entity.key], written=written.get(image.entity))
-                )
-                for image in images
-                if new.get(image.picture.digest) is image
-            }
+            added = [image for image in images if new.get(image.picture.digest) is image]
+            named = [
+                replace(image, entity=spelled[image.entity.key], written=written.get(image.entity)) for image in added
+            ]
+            stored = await self._add_to_back_end(key, named)
+            records = {id(image): record for image, record in zip(added, stored, strict=True)}
             await self._storage.catalogue.add(*records.values())
             # After the new images, which write nothing until the first of these begins the transaction.
             outcomes: list[AddOutcome] = [
@@ -226,12 +223,17 @@ class AddService:
             entity = added
         return AlreadyAdded(key.name, entity)
 
-    async def _add_to_back_end(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
-        """Add an image to the back end, and return its record for the catalogue."""
+    async def _add_to_back_end(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[ImageRecord]:
+        """Add images to the back end, and return their records for the catalogue."""
+        # The note goes with its origin, and back ends can't change one, so they get none.
+        no_note = Note()
         async with require_in_both(self._visual, self._storage.catalogue, key):
-            # The note goes with its origin, and back ends can't change one, so they get none.
-            data_id = await self._visual.add_image(key, image.picture, image.entity, Note())
-        return await self._build_record(key, data_id, image)
+            data_ids = (
+                await self._visual.add_images(key, [ImageToAdd(one.picture, one.entity, no_note) for one in images])
+                if images and isinstance(self._visual, BatchAdding)
+                else [await self._visual.add_image(key, one.picture, one.entity, no_note) for one in images]
+            )
+        return [await self._build_record(key, *added) for added in zip(data_ids, images, strict=True)]
 
     async def _build_record(self, key: DatabaseKey, data_id: DataId, image: NewImage) -> ImageRecord:
         from bot.images.features import fingerprint  # noqa: PLC0415 - OpenCV takes 90 ms, and “--help” imports this module

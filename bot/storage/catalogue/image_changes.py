@@ -11,14 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Connection,
     Executable,
     Row,
     ScalarSelect,
     bindparam,
     delete,
-    func,
     insert,
     select,
     update,
@@ -44,25 +42,13 @@ from bot.storage.removals.rows import queue_pictures, queue_unused_uploads
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import image_origins, images
 
-_STATEMENTS_KEPT = 64
-
 # Every add runs these. Built once, they cost little more than the work of the driver.
 _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest.in_(bindparam("some", expanding=True))
 )
 
 
-def _first_spelling(database: BindParameter[int], key: BindParameter[str]) -> ScalarSelect[str]:
-    earlier = images.alias()
-    wanted = (earlier.c.database_id == database) & (earlier.c.entity_key == key)
-    return select(earlier.c.entity).where(wanted).order_by(earlier.c.id).limit(1).scalar_subquery()
-
-
-# The first spelling of an id stays. Adds look for it before they call the back end, and here once more: another process
-# may have added the same id in the meantime.
-_NEW_IMAGE = insert(images).values(
-    entity=func.coalesce(_first_spelling(bindparam("in_database"), bindparam("compared")), bindparam("written"))
-)
+_NEW_IMAGES = insert(images).returning(images.c.id, images.c.data_id)
 
 
 def add_images(connection: Connection, key: DatabaseKey, records: Sequence[ImageRecord]) -> None:
@@ -71,19 +57,22 @@ def add_images(connection: Connection, key: DatabaseKey, records: Sequence[Image
     for some in in_batches([record.digest for record in records]):
         if entity := connection.execute(_ENTITY_OF, {"database": database_id, "some": some}).scalar():
             raise AlreadyAdded(key.name, entity)
-    # One by one, because each may bring the spelling of the next.
-    image_ids = [_insert_image(connection, database_id, record) for record in records]
-    insert_origins(connection, {row: record.origins for row, record in zip(image_ids, records, strict=True)})
-    index_new_images(connection, image_ids)
+    # The first spelling of an id stays. Adds look for it before they call the back end, and here once more: another
+    # process may have added the same id in the meantime. Each image may also bring the spelling of the next.
+    spelled = _spellings_in(connection, database_id, list({record.entity.key: None for record in records}))
+    rows = [
+        {
+            "database_id": database_id,
+            **columns_of(record),
+            "entity": str(spelled.setdefault(record.entity.key, record.entity)),
+        }
+        for record in records
+    ]
+    inserted = {data_id: image_id for image_id, data_id in connection.execute(_NEW_IMAGES, rows)}
+    origins = {inserted[record.data_id]: record.origins for record in records}
+    insert_origins(connection, origins)
+    index_new_images(connection, list(origins))
     record_channels(connection, database_id, (origin for record in records for origin in record.origins))
-
-
-def _insert_image(connection: Connection, database_id: int, record: ImageRecord) -> int:
-    values = columns_of(record)
-    spelling = {"in_database": database_id, "compared": values["entity_key"], "written": values.pop("entity")}
-    inserted = connection.execute(_NEW_IMAGE, {"database_id": database_id, **values, **spelling})
-    assert inserted.inserted_primary_key is not None
-    return int(inserted.inserted_primary_key[0])
 
 
 def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:
@@ -156,20 +145,29 @@ def remove_images(
     return records
 
 
-# Built once for each number of ids, and most adds have one or eight. It costs little more than the driver's work then.
-@lru_cache(_STATEMENTS_KEPT)
+# A condition for each id, because one for all would read every image of an id that thousands of images have.
+@lru_cache
 def _first_spellings(number: int) -> Executable:
-    return select(*(_first_spelling(bindparam("in_database"), bindparam(f"key_{place}")) for place in range(number)))
+    def first(key: str) -> ScalarSelect[str]:
+        wanted = (images.c.database_id == bindparam("in_database")) & (images.c.entity_key == bindparam(key))
+        return select(images.c.entity).where(wanted).order_by(images.c.id).limit(1).scalar_subquery()
+
+    return select(*(first(f"key_{place}") for place in range(number)))
 
 
 def read_spellings(connection: Connection, key: DatabaseKey, keys: Sequence[str]) -> dict[str, EntityId]:
     """Return how the database writes ids, by their keys. Of several spellings, the first counts."""
-    database_id = database_id_of(connection, key)
+    return _spellings_in(connection, database_id_of(connection, key), keys)
+
+
+def _spellings_in(connection: Connection, database_id: int, keys: Sequence[str]) -> dict[str, EntityId]:
     found: dict[str, EntityId] = {}
     for some in in_batches(keys):
-        values = {f"key_{place}": one for place, one in enumerate(some)}
-        row = connection.execute(_first_spellings(len(some)), {"in_database": database_id, **values}).one()
-        found.update((one, EntityId(first)) for one, first in zip(some, row, strict=True) if first is not None)
+        # Building a statement costs as much as running it a hundred times, so there is one for each power of two.
+        number = 1 << (len(some) - 1).bit_length()
+        values = {f"key_{place}": some[min(place, len(some) - 1)] for place in range(number)}
+        row = connection.execute(_first_spellings(number), {"in_database": database_id, **values}).one()
+        found.update((one, EntityId(first)) for one, first in zip(some, row, strict=False) if first is not None)
     return found
 
 

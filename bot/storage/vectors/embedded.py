@@ -13,7 +13,6 @@ from sqlalchemy import (
     CursorResult,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     select,
@@ -31,12 +30,10 @@ from bot.storage.sql.schema.tables import (
     embedded_databases,
     embedded_images,
     embedded_local_features,
-    embedded_pending_points,
-    embedded_point_features,
     embedded_vectors,
 )
+from bot.storage.vectors.additions import SqlAddedRows
 from bot.storage.vectors.deleted_databases import delete_database
-from bot.storage.vectors.reindexing import SqlReindexRows
 
 LOAD_BATCH = 1024
 
@@ -61,20 +58,6 @@ _EMBEDDINGS = (
     .where(_vectors.id.in_(bindparam("some", expanding=True)))
     .order_by(_vectors.id)
 )
-_IMAGE_WITHOUT_VECTOR = select(_images.id).where(
-    _images.id == bindparam("image"),
-    ~exists().where(_vectors.image_id == bindparam("image"), _vectors.model_id == bindparam("model")),
-)
-_TOUCH = (
-    update(embedded_databases).where(_databases.id == bindparam("database")).values(revision=_databases.revision + 1)
-)
-_NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES, _NEW_POINT_FEATURES, _NEW_PENDING_POINTS = (
-    insert(embedded_images),
-    insert(embedded_vectors),
-    insert(embedded_local_features),
-    insert(embedded_point_features),
-    insert(embedded_pending_points),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +71,7 @@ class EmbeddedDatabaseState:
     calibration: str | None
 
 
-class SqlVectorRows(SqlReindexRows):
+class SqlVectorRows(SqlAddedRows):
     """Implements ``adapters.embedded.store.VectorRows``, which storage can't import.
 
     With ``writing``, ``state`` locks the database.
@@ -97,7 +80,6 @@ class SqlVectorRows(SqlReindexRows):
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         super().__init__(connection)
         self._unread: list[CursorResult[Any]] = []
-        self._added: set[int] = set()
         self._state = _LOCKED_STATE if writing else _STATE
 
     def close(self) -> None:
@@ -154,53 +136,10 @@ class SqlVectorRows(SqlReindexRows):
         """Set the calibration curve; None resets it."""
         self._touch(database_id, calibration=calibration)
 
-    def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
-        """Insert an image and return its row id."""
-        values = {
-            "database_id": database_id,
-            "data_id": data_id,
-            "entity": str(entity),
-            "entity_key": entity.key,
-            "note": str(note),
-            "created_at": at,
-            "updated_at": at,
-        }
-        key = self._connection.execute(_NEW_IMAGE, values).inserted_primary_key
-        self._connection.execute(_TOUCH, {"database": database_id})
-        assert key is not None
-        self._added.add(int(key[0]))
-        return int(key[0])
-
-    def has(self, database_id: int, data_id: DataId) -> bool:
-        """Return whether the database has the image."""
-        query = select(_images.id).where(_images.database_id == database_id, _images.data_id == data_id)
-        return self._connection.execute(query).first() is not None
-
     def data_ids(self, database_id: int) -> frozenset[DataId]:
         """Return the data ids of all images of a database."""
         query = select(_images.data_id).where(_images.database_id == database_id)
         return frozenset(DataId(data_id) for data_id in self._connection.execute(query).scalars())
-
-    def add_vector(
-        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes, bytes]
-    ) -> None:
-        """Insert a model's features of an image. Does nothing if the image was deleted or has them already.
-
-        ``features`` are the stored forms of embedding, fingerprint, local features, point features and pending points.
-        """
-        if image_id in self._added:
-            self._added.remove(image_id)  # it is new, so it has no vector
-        elif self._connection.execute(_IMAGE_WITHOUT_VECTOR, {"image": image_id, "model": model_id}).first() is None:
-            return
-        values = vector_values(database_id, image_id, model_id, features)
-        key = self._connection.execute(_NEW_VECTOR, values).inserted_primary_key
-        assert key is not None
-        if local_features := features[2]:
-            self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "features": local_features})
-        if point_features := features[3]:
-            self._connection.execute(_NEW_POINT_FEATURES, {"vector_id": key[0], "features": point_features})
-        elif pending := features[4]:
-            self._connection.execute(_NEW_PENDING_POINTS, {"vector_id": key[0], "luminance": pending})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete an entity's images, or one. Return how many."""
@@ -291,17 +230,3 @@ class SqlVectorRows(SqlReindexRows):
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)
         self._connection.execute(changed.values(revision=_databases.revision + 1, **values))
-
-
-def vector_values(
-    database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes, bytes]
-) -> dict[str, Any]:
-    """Return the columns of a row of ``embedded_vectors``. The last three features are in tables of their own."""
-    embedding, fingerprint, *_ = features
-    return {
-        "image_id": image_id,
-        "database_id": database_id,
-        "model_id": model_id,
-        "embedding": embedding,
-        "fingerprint": fingerprint,
-    }

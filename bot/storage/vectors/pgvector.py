@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import LargeBinary, String, TextClause, bindparam, text
 
-from bot.domain.identifiers import DataId, EntityId, Note
-from bot.storage.sql.schema.columns import ROW_ID, UtcTime
+from bot.domain.identifiers import DataId
+from bot.storage.sql.schema.columns import ROW_ID
 from bot.storage.sql.schema.halfvec import Halfvec
-from bot.storage.vectors.embedded import SqlVectorRows, vector_values
+from bot.storage.vectors.additions import NewImageRow, PackedFeatures, vector_values
+from bot.storage.vectors.embedded import SqlVectorRows
 from bot.storage.vectors.store import SqlVectorStore
 
 Floats = npt.NDArray[np.float32]
@@ -36,12 +36,16 @@ ADD_ROW = text(
     " ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("embedding", type_=Halfvec()))
 # One statement each, because adds to a database wait for each other, so every round trip of an add delays the others.
-_NEW_IMAGE = text(
+_NEW_IMAGES = text(
     "WITH image AS (INSERT INTO embedded_images (database_id, data_id, entity, entity_key, note, created_at,"
-    "  updated_at) VALUES (:database, :data_id, :entity, :entity_key, :note, :at, :at) RETURNING id),"
-    " touched AS (UPDATE embedded_databases SET revision = revision + 1 WHERE id = :database)"
-    " SELECT id FROM image"
-).bindparams(bindparam("database", type_=ROW_ID), bindparam("at", type_=UtcTime()))
+    "  updated_at) SELECT :database, data_id, entity, entity_key, note, at, at FROM unnest("
+    "  CAST(:data_ids AS text[]), CAST(:entities AS text[]), CAST(:entity_keys AS text[]), CAST(:notes AS text[]),"
+    "  CAST(:times AS timestamptz[])) WITH ORDINALITY AS new (data_id, entity, entity_key, note, at, place)"
+    "  ORDER BY place RETURNING id, data_id),"
+    " touched AS (UPDATE embedded_databases SET revision = revision + (SELECT count(*) FROM image)"
+    "  WHERE id = :database)"
+    " SELECT id, data_id FROM image"
+).bindparams(bindparam("database", type_=ROW_ID))
 _NEW_VECTOR = text(
     "WITH vector AS (INSERT INTO embedded_vectors (image_id, database_id, model_id, embedding, fingerprint)"
     "  SELECT id, :database_id, :model_id, :embedding, :fingerprint FROM embedded_images WHERE id = :image_id"
@@ -114,20 +118,31 @@ class PgvectorRows(SqlVectorRows):
         rows = self._connection.execute(query, {"probe": embedding, "some": list(row_ids)})
         return {row[0]: row[1] for row in rows}
 
-    def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
-        """Insert an image and return its row id."""
-        values = {"database": database_id, "data_id": data_id, "note": str(note), "at": at}
-        values |= {"entity": str(entity), "entity_key": entity.key}
-        return int(self._connection.execute(_NEW_IMAGE, values).scalar_one())
-
-    def add_vector(
-        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes, bytes]
-    ) -> None:
+    def add_vector(self, database_id: int, image_id: int, model_id: str, features: PackedFeatures) -> None:
         """Insert a model's features of an image. Does nothing if the image was deleted or has them already."""
-        values = vector_values(database_id, image_id, model_id, features)
-        packed = dict(zip(("local_features", "point_features", "pending_points"), features[2:], strict=True))
-        more = {"halves": _to_half(values["embedding"]), **packed}
-        self._connection.execute(_NEW_VECTOR, values | more)
+        # The statement checks that itself.
+        self._insert_vectors(database_id, model_id, {image_id: features})
+
+    def _insert_images(self, database_id: int, images: Sequence[NewImageRow]) -> Mapping[DataId, int]:
+        values = {
+            "database": database_id,
+            "data_ids": [data_id for data_id, *_ in images],
+            "entities": [str(entity) for _, entity, *_ in images],
+            "entity_keys": [entity.key for _, entity, *_ in images],
+            "notes": [str(note) for _, _, note, *_ in images],
+            "times": [at for *_, at, _ in images],
+        }
+        return {data_id: image_id for image_id, data_id in self._connection.execute(_NEW_IMAGES, values)}
+
+    def _insert_vectors(self, database_id: int, model_id: str, features: Mapping[int, PackedFeatures]) -> None:
+        rows = [
+            vector_values(database_id, image_id, model_id, packed)
+            | {"halves": _to_half(packed[0])}
+            | dict(zip(("local_features", "point_features", "pending_points"), packed[2:], strict=True))
+            for image_id, packed in features.items()
+        ]
+        # The driver sends them together, and waits once.
+        self._connection.execute(_NEW_VECTOR, rows if len(rows) > 1 else rows[0])
 
 
 class PgvectorVectorStore(SqlVectorStore):

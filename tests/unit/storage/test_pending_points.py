@@ -22,9 +22,9 @@ def add_two(rows: SqlVectorRows) -> None:
     """Add two images with pending points."""
     rows.create(PARTS)
     database_id = rows.state(PARTS).id
-    for data_id in "12":
-        image_id = rows.add_image(database_id, DataId(data_id), EntityId("valve"), Note(), datetime.now(UTC))
-        rows.add_vector(database_id, image_id, "model", (b"embedding", b"fingerprint", b"", b"", b"luminance"))
+    features = (b"embedding", b"fingerprint", b"", b"", b"luminance")
+    images = [(DataId(data_id), EntityId("valve"), Note(), datetime.now(UTC), features) for data_id in "12"]
+    rows.add_images(database_id, "model", images)
 
 
 async def test_points_are_completed_beside_a_deletion(tmp_path: Path, postgres_address: str) -> None:

@@ -11,6 +11,7 @@ from bot.adapters.embedded.calibration.curves import default_curve
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
 from bot.adapters.embedded.search.candidates import CANDIDATES, MAX_VERIFIED_CANDIDATES, VERIFIED_CANDIDATES
+from bot.adapters.port import ImageToAdd
 from bot.domain.errors import ModelMismatch, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
@@ -151,3 +152,31 @@ async def test_first_image_sets_the_database_model(storage: SqlStorage, visual: 
     with pytest.raises(ModelMismatch):
         await visual.add_image(PARTS, random_picture(1), EntityId("a"), Note())
     assert len(await other.search(PARTS, random_picture(2))) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+async def test_batch_counts_as_many_writes_as_images(storage: SqlStorage, visual: EmbeddedSearch, count: int) -> None:
+    one_by_one = DatabaseKey(PARTS.workspace, DatabaseName("slow"))
+    await visual.create_database(one_by_one)
+    images = [ImageToAdd(random_picture(seed), EntityId(f"part_{seed}"), Note()) for seed in range(count)]
+    await visual.add_images(PARTS, images)
+    for image in images:
+        await visual.add_image(one_by_one, image.picture, image.entity, image.note)
+    revisions = [
+        await storage.vectors.read(lambda rows: rows.state(PARTS).revision),
+        await storage.vectors.read(lambda rows: rows.state(one_by_one).revision),
+    ]
+    assert revisions == [count + 1, count + 1]
+
+
+async def test_batch_of_another_model_leaves_nothing(storage: SqlStorage, visual: EmbeddedSearch) -> None:
+    other = EmbeddedSearch(
+        storage.vectors, FakeFeatureExtractor("thumbnails-2"), FakeVerifier(), index_memory_bytes=MEMORY
+    )
+    # Checks the database while it has no model.
+    await other.add_images(PARTS, [])
+    kept = await visual.add_image(PARTS, random_picture(1), EntityId("a"), Note())
+    images = [ImageToAdd(random_picture(seed), EntityId("b"), Note()) for seed in (2, 3)]
+    with pytest.raises(ModelMismatch):
+        await other.add_images(PARTS, images)
+    assert await visual.inventory(PARTS) == {kept}

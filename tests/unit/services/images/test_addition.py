@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextvars import Context
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.memory import MemorySearch
+from bot.adapters.port import ImageToAdd
 from bot.domain.catalogue import ImageRecord
-from bot.domain.errors import AlreadyAdded, BackendLost, UnknownDatabase
+from bot.domain.errors import AlreadyAdded, BackendDown, BackendLost, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note
 from bot.domain.pages import PageRequest
-from bot.domain.pictures import Picture
 from bot.services.images.addition import AddService
 from bot.services.images.new_image import NewImage
 from bot.storage.sql_storage import SqlStorage
@@ -76,16 +78,14 @@ async def test_concurrent_duplicate_does_not_affect_the_rest_of_the_batch(storag
     elsewhere: list[asyncio.Task[ImageRecord]] = []
 
     class Raced(EmbeddedSearch):
-        async def add_image(
-            self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
-        ) -> DataId:
-            if entity == "late" and not elsewhere:
+        async def add_images(self, database: DatabaseKey, images: Sequence[ImageToAdd]) -> tuple[DataId, ...]:
+            if images[-1].entity == "late" and not elsewhere:
                 quicker = AddService(engine(EmbeddedSearch), storage).add
                 one = quicker(KEPT, random_picture(1), b"jpeg", EntityId("quick"), Note())
                 # In a context of its own: it is no part of this add's transaction.
                 elsewhere.append(asyncio.get_running_loop().create_task(one, context=Context()))
                 await elsewhere[0]
-            return await super().add_image(database, picture, entity, note, data_id)
+            return await super().add_images(database, images)
 
     def engine(kind: type[EmbeddedSearch]) -> EmbeddedSearch:
         return kind(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=10_000_000)
@@ -99,3 +99,54 @@ async def test_concurrent_duplicate_does_not_affect_the_rest_of_the_batch(storag
     assert (doubled.entity, kept.entity) == ("quick", "late")
     assert (await storage.catalogue.database(KEPT)).images == 2
     assert (await engine(EmbeddedSearch).list_images(KEPT, PageRequest())).total == 2
+
+
+async def test_statements_of_a_batch_do_not_depend_on_its_size(storage: SqlStorage) -> None:
+    visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=10_000_000)
+    await visual.create_database(KEPT)
+    counted = 0
+
+    def count(*_: object) -> None:
+        nonlocal counted
+        counted += 1
+
+    async def statements(seeds: range) -> int:
+        nonlocal counted
+        counted = 0
+        batch = [NewImage(random_picture(seed), b"jpeg", EntityId(f"image_{seed}"), Note()) for seed in seeds]
+        await AddService(visual, storage).add_all(KEPT, batch)
+        return counted
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        await statements(range(2))
+        assert await statements(range(10, 13)) == await statements(range(20, 36))
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert (
+        (await storage.catalogue.database(KEPT)).images == (await visual.list_images(KEPT, PageRequest())).total == 21
+    )
+
+
+async def test_refused_batch_leaves_nothing(storage: SqlStorage) -> None:
+    visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=10_000_000)
+    await visual.create_database(KEPT)
+    batch = [NewImage(random_picture(seed), b"jpeg", EntityId(f"image_{seed}"), Note()) for seed in range(3)]
+
+    async def refuse() -> None:
+        raise BackendDown("no more")
+
+    with pytest.raises(BackendDown):
+        await AddService(visual, storage).add_all(KEPT, batch, refuse)
+    assert await visual.inventory(KEPT) == frozenset()
+    assert (await storage.catalogue.database(KEPT)).images == 0
+
+
+async def test_ids_of_a_batch_have_the_first_spelling(storage: SqlStorage) -> None:
+    visual = MemorySearch()
+    await visual.create_database(KEPT)
+    adding = AddService(visual, storage)
+    await adding.add(KEPT, random_picture(1), b"jpeg", EntityId("VLV-1"), Note())
+    written = ("vlv-1", "Pump", "PUMP", "pump", "Vlv-1")
+    batch = [NewImage(random_picture(10 + at), b"jpeg", EntityId(name), Note()) for at, name in enumerate(written)]
+    assert [one.entity for one in await adding.add_all(KEPT, batch)] == ["VLV-1", "Pump", "Pump", "Pump", "VLV-1"]
