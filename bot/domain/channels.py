@@ -60,6 +60,28 @@ class VisibleOrigins:
     without_channel: bool = False
     user: str = ""
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes of ``scopes_of`` that the readers see. An origin is visible if it has one of them."""
+        without_channel = {_NO_CHANNEL} if self.without_channel else set()
+        return self.channels.union(without_channel, {_BY + self.user} if self.user else ())
+
+
+_NO_CHANNEL, _BY = "", "@"
+
+
+def scopes_of(channel: str, kind: ChannelKind | None, file: str | None, author: str) -> frozenset[str]:
+    """Return by what an origin can be seen: its conversation, that it has none, or ``@`` and its author.
+
+    Words are indexed by scope, so that a search doesn't come across those that its readers may not see. An origin
+    without a kind is from the first versions. ``@`` alone is for what nobody in Slack sees.
+    """
+    if channel:
+        return frozenset({channel, _BY + author} if kind is ChannelKind.DIRECT and author else {channel})
+    if file is None or kind is ChannelKind.PUBLIC:
+        return frozenset({_NO_CHANNEL, _BY + author} if author else {_NO_CHANNEL})
+    return frozenset({_BY + author})
+
 
 @dataclass(frozen=True, slots=True)
 class Audience:

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bot.domain.errors import InvalidInput
-from bot.domain.texts import MAX_WORD, folded
+from bot.domain.texts import MAX_WORD, PictureText, folded
 
 WITH_DIGIT = "#"
+
+WHOLE_ID = "!"
+"""Begins the word that stands for a whole id. In the order of words, these come before all others."""
 
 MAX_QUESTION = 300
 """Characters of a question. The rest is ignored."""
@@ -25,6 +28,9 @@ MAX_TERMS = 12
 
 MAX_TOKENS = 400
 """Words of one id with its note and file name, which have at most 831 characters."""
+
+MAX_PICTURE_TOKENS = 2000
+"""Words of the text in a picture."""
 
 MAX_PARTS = 6
 """Parts of a part number that are also indexed as one word."""
@@ -50,6 +56,7 @@ _LETTERS = str.maketrans(
 )
 _JOINTS = "-_./"
 _JOINED_ALWAYS = "-"
+_WITHOUT_JOINTS = str.maketrans("", "", _JOINTS)
 
 # Chinese, Japanese, Korean, Thai, Lao, Burmese and Khmer: texts in which blanks don't separate words.
 _UNSPACED = re.compile(
@@ -57,6 +64,7 @@ _UNSPACED = re.compile(
     "\U00020000-\U0003ffff]+"
 )
 _ASCII_PIECE = re.compile(r"[0-9A-Za-z]+")
+_ASCII_CHUNK = re.compile(r"[0-9A-Za-z]+(?:[-_./][0-9A-Za-z]+)*")
 _RUN = re.compile(r"\d+|\D+")
 
 
@@ -92,8 +100,28 @@ def fold(text: str) -> str:
     return folded(text) if text.isascii() else folded(folded(text).translate(_LETTERS))
 
 
+def without_joints(text: str) -> str:
+    """Return a text without the characters that connect the parts of a part number."""
+    return text.translate(_WITHOUT_JOINTS)
+
+
 def spans(text: str) -> Iterator[Span]:
     """Return the words of a text, in parts and joined, in no particular order."""
+    if text.isascii():
+        for found in _ASCII_CHUNK.finditer(text):
+            at = found.start()
+            yield from (Span(token, at + start, at + end) for token, start, end in _ascii_spans(found.group()))
+    else:
+        yield from _spans_of_any(text)
+
+
+# Names of files and notes have the same words again and again.
+@lru_cache(8192)
+def _ascii_spans(chunk: str) -> tuple[tuple[str, int, int], ...]:
+    return tuple((span.token, span.start, span.end) for span in _spans_of_any(chunk))
+
+
+def _spans_of_any(text: str) -> Iterator[Span]:
     for chunk in _chunks(text):
         for start, end in chunk:
             yield from _spans_of_piece(text, start, end)
@@ -111,6 +139,21 @@ def index_tokens(*texts: str) -> frozenset[str]:
             if len(found) >= MAX_TOKENS:
                 return frozenset(found)
     return frozenset(found)
+
+
+def picture_tokens(text: PictureText) -> frozenset[str]:
+    """Return the words by which a picture is found that has the text."""
+    found: dict[str, None] = {}
+    for line in text.sure_lines:
+        found.update((span.token, None) for span in spans(line.text))
+        if len(found) >= MAX_PICTURE_TOKENS:
+            break
+    return frozenset(list(found)[:MAX_PICTURE_TOKENS])
+
+
+def whole_id_token(entity_key: str) -> str:
+    """Return the word that stands for a whole id, by its key."""
+    return f"{WHOLE_ID}{entity_key}"[:MAX_WORD]
 
 
 def terms_of(question: str, *, in_parts: bool = False) -> tuple[Term, ...]:
@@ -133,9 +176,14 @@ def terms_of(question: str, *, in_parts: bool = False) -> tuple[Term, ...]:
     return tuple(terms.values())[:MAX_TERMS]
 
 
+def errors_allowed(typed: str) -> int:
+    """Return how many typing errors a word may have."""
+    return 2 if len(typed) >= TWO_ERRORS_FROM else 1
+
+
 def is_typing_error(typed: str, word: str) -> bool:
     """Return whether a word may be meant: one letter missing, added, replaced or swapped; two in a long word."""
-    errors = 2 if len(typed) >= TWO_ERRORS_FROM else 1
+    errors = errors_allowed(typed)
     if abs(len(typed) - len(word)) > errors:
         return False
     typed, word = _without_common_ends(typed, word)

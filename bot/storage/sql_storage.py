@@ -87,6 +87,7 @@ class SqlStorage:
         self._keyring = SqlKeyring(database)
         self._locks = opened.locks
         self._vectors = SqlVectorStore(database)
+        self._words = SqlImageWords(database)
         self._ledger = SqlLedger(database, opened.clock)
         self._pending_deletions = SqlPendingDeletions(database, opened.clock)
         self._relayed = SqlRelayedPictures(database, opened.clock)
@@ -192,7 +193,7 @@ class SqlStorage:
     @property
     def words(self) -> SqlImageWords:
         """The words by which images are found."""
-        return SqlImageWords(self._database)
+        return self._words
 
     @property
     def api_images(self) -> SqlApiImages:

@@ -115,6 +115,8 @@ class FindService:
         visible = None if readers is None else await readers.visible(key)
         for _ in range(MAX_ROUNDS):
             ids = await self._words.find(key, terms, visible, limit + 1, whole)
+            if not ids:
+                return [], False
             records = await self._catalogue.records(key, ids)
             seen = dict(records)
             if readers is not None and visible is not None:

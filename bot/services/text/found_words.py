@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from functools import lru_cache
 
 from bot.domain.catalogue import ImageRecord
-from bot.domain.find_words import LEAST_INSIDE, WITH_DIGIT, Span, Term, is_typing_error, spans
+from bot.domain.find_words import LEAST_INSIDE, WITH_DIGIT, Span, Term, fold, is_typing_error, spans, without_joints
 from bot.domain.texts import PictureText
 
 
@@ -76,10 +76,14 @@ def match_words(question: Sequence[Term], record: ImageRecord, text: PictureText
 
     ``record`` must have only the origins that the reader may see.
     """
-    texts = [(source, content, [*spans(content)]) for source, content in _texts(record, text)]
+    given = [*_texts(record, text)]
+    # Most texts of an image have none of the words, and taking them apart takes longer than to find that out.
+    texts = [(source, content, _spans_if_any(question, content)) for source, content in given]
     found = _agreeing(question, texts, _exactly)
     # Words that are only similar are no hit where the image has the very word.
-    found |= _agreeing([term for term in question if term.token not in {one for one, _ in found}], texts, _similarly)
+    if missing := [term for term in question if term.token not in {one for one, _ in found}]:
+        texts = [(source, content, [*spans(content)]) for source, content in given]
+        found |= _agreeing(missing, texts, _similarly)
     best: dict[str, int] = {}
     marks: dict[int, list[tuple[int, int]]] = {}
     for (token, place), (agreement, places) in found.items():
@@ -89,6 +93,15 @@ def match_words(question: Sequence[Term], record: ImageRecord, text: PictureText
         return None
     passages = tuple(Passage(*texts[place][:2], _apart(marks[place])) for place in sorted(marks))
     return WordMatch(record, passages, len(best), len(question), sum(best.values()))
+
+
+def _spans_if_any(question: Sequence[Term], content: str) -> Sequence[Span]:
+    """Return the words of a text; none if none of them can begin with one of the question."""
+    if content.isascii() and not any(
+        map(without_joints(fold(content)).__contains__, [one.letters for one in question])
+    ):
+        return ()
+    return [*spans(content)]
 
 
 _Texts = Sequence[tuple[WordSource, str, Sequence[Span]]]

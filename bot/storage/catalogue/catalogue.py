@@ -33,7 +33,14 @@ from bot.storage.catalogue.origins import (
     records_with,
 )
 from bot.storage.catalogue.ownership import forget_slack, move_database, return_to_operator
-from bot.storage.catalogue.rows import count_entities, create_database, database_id_of, database_infos, find_entities
+from bot.storage.catalogue.rows import (
+    KnownSizes,
+    count_entities,
+    create_database,
+    database_id_of,
+    database_infos,
+    find_entities,
+)
 from bot.storage.catalogue.visibility import (
     count_hidden,
     has_prefix_seen,
@@ -53,6 +60,7 @@ class SqlCatalogue:
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._clock = clock
+        self._known_sizes = KnownSizes()
 
     async def create_database(self, key: DatabaseKey, created_by: str = "") -> None:
         """Create a database. Raises DatabaseExists."""
@@ -81,17 +89,19 @@ class SqlCatalogue:
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """Return the workspace's databases with their sizes, by name."""
+        sizes = KnownSizes() if self._database.in_unit else self._known_sizes
 
         def work(connection: Connection) -> tuple[DatabaseInfo, ...]:
-            return tuple(database_infos(connection, databases.c.workspace == workspace))
+            return tuple(database_infos(connection, databases.c.workspace == workspace, sizes))
 
         return await self._database.read(work)
 
     async def database(self, key: DatabaseKey) -> DatabaseInfo:
         """Return a database with its size. Raises UnknownDatabase."""
+        sizes = KnownSizes() if self._database.in_unit else self._known_sizes
 
         def work(connection: Connection) -> DatabaseInfo:
-            for info in database_infos(connection, _is(key)):
+            for info in database_infos(connection, _is(key), sizes):
                 return info
             raise UnknownDatabase(key.name)
 

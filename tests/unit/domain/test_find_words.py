@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import InvalidInput
-from bot.domain.find_words import MAX_TERMS, MAX_TOKENS, Term, index_tokens, is_typing_error, spans, terms_of
+from bot.domain.find_words import (
+    MAX_TERMS,
+    MAX_TOKENS,
+    Term,
+    fold,
+    index_tokens,
+    is_typing_error,
+    spans,
+    terms_of,
+    without_joints,
+)
 
 LETTERS = "abz XYZ 0189 äßøŁ ИЖ 电池型号 กล้อง हिन्दी Ⅻ ﬁ ²⁴ -_./,:*`<>&'\"\n"
 texts = st.one_of(st.text(max_size=80), st.text(st.sampled_from(LETTERS), max_size=80))
@@ -86,3 +96,15 @@ def test_question_without_words_is_refused(question: str) -> None:
 
 def test_digits_of_part_numbers_are_not_guessed() -> None:
     assert not any(term.may_be_mistyped for term in terms_of("VLV-0042 DN25 0043"))
+
+
+@given(st.text("aiI10-_./ ()\n", max_size=30))
+def test_words_of_ascii_texts_are_found_as_those_of_other_texts(text: str) -> None:
+    assert set(spans(text)) == {span for span in spans(f"{text} é") if span.start < len(text)}
+
+
+@given(st.text("aiI10-_./ ", max_size=20), st.text("ai10-", min_size=1, max_size=4))
+def test_text_without_the_letters_of_a_term_has_no_word_that_begins_with_it(text: str, typed: str) -> None:
+    letters = without_joints(fold(text))
+    for term in terms_of(f"a{typed}"):
+        assert term.letters in letters or not any(span.token.startswith(term.token) for span in spans(text))

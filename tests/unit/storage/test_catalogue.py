@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -180,6 +181,25 @@ async def test_databases_have_sizes_and_growing_revisions(storage: SqlStorage) -
     assert (brand.key.name, brand.images, brand.created_by) == ("brand", 0, "")
     assert (parts.key, parts.images, parts.created_by) == (PARTS, 2, "U1")
     assert parts.created_at.tzinfo is not None
+
+
+async def test_remembered_size_is_never_that_of_a_change_that_was_rolled_back(storage: SqlStorage) -> None:
+    async def size() -> int:
+        return (await storage.catalogue.database(PARTS)).images
+
+    await storage.catalogue.add(record(1))
+    assert await size() == 1
+    with suppress(InvalidInput):
+        async with storage.unit():
+            await storage.catalogue.add(record(2), record(3))
+            assert await size() == 3
+            raise InvalidInput("Not so.")
+    assert await size() == 1
+    # It has the revision that the other would have had.
+    await storage.catalogue.add(record(4))
+    assert await size() == 2
+    await storage.catalogue.remove(PARTS, EntityId("valve"))
+    assert await size() == 0
 
 
 async def test_remove_returns_the_deleted_records(storage: SqlStorage) -> None:

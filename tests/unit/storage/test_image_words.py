@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginScope, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind, VisibleOrigins
-from bot.domain.find_words import terms_of
+from bot.domain.find_words import Term, index_tokens, is_typing_error, terms_of
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.storage.sql.schema.tables import origin_words
 from bot.storage.sql_storage import SqlStorage
@@ -198,3 +201,124 @@ async def test_forgotten_workspace_leaves_no_words(storage: SqlStorage) -> None:
     assert await find(storage, "whispered") == ["1"]
     assert await storage.catalogue.forget_slack(PARTS, 10) == 1
     assert [await find(storage, words) for words in ("whispered", "secret")] == [[], []]
+
+
+async def test_hidden_word_takes_the_steps_of_a_word_that_nobody_has(storage: SqlStorage) -> None:
+    """Not even the time of an answer says whether a word is in images that its reader may not see."""
+    await added(storage, 0, said("zebra", "open.png", "C1"), entity="open")
+    for number in range(1, 20):
+        await added(storage, number, said("merger mergers", "plan.png", "C2", "X-77/B", number), entity="X-77/B")
+    outsider = VisibleOrigins(frozenset({"C1", "C9"}), without_channel=True, user="U2")
+    await find(storage, "first", outsider)
+    pairs = [("merger", "mergep"), ("zebra merger", "zebra mergep"), ("mergerx", "mergepx"), ("X-77/B", "X-78/B")]
+    for hidden, unknown in pairs:
+        found, steps = [], []
+        for words in (hidden, unknown):
+            with statements(storage) as ran:
+                found.append(await find(storage, words, outsider))
+            steps.append(ran)
+        assert found[0] == found[1]
+        assert steps[0] == steps[1]
+        assert any("origin_words" in statement for statement, _ in steps[0])
+
+
+@contextmanager
+def statements(storage: SqlStorage) -> Iterator[list[tuple[str, int]]]:
+    """Collect the statements that run, each with the steps of SQLite's virtual machine until its first row."""
+    ran: list[tuple[str, int]] = []
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def before(connection: Connection, *_: object) -> None:
+        nonlocal steps
+        steps = 0
+        if connection.dialect.name == "sqlite":
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.set_progress_handler(step, 1)
+
+    def after(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        ran.append((statement, steps))
+
+    engine = storage._database._engine
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", after)
+    try:
+        yield ran
+    finally:
+        event.remove(engine, "before_cursor_execute", before)
+        event.remove(engine, "after_cursor_execute", after)
+
+
+@pytest.mark.parametrize(("rare", "newest"), [(1500, 2000), (4, 10)])
+async def test_results_are_those_of_a_search_through_all_words(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch, rare: int, newest: int
+) -> None:
+    monkeypatch.setattr("bot.storage.catalogue.texts.image_words.RARE", rare)
+    monkeypatch.setattr("bot.storage.catalogue.texts.image_words.NEWEST", newest)
+    rng = random.Random(rare)
+    notes = [" ".join(rng.choices(WORDS, k=rng.randint(1, 4))) for _ in range(60)]
+    origins = [
+        [said(note, "", rng.choice(["C1", "C2", ""]), f"id {number}-{rng.randrange(9)}", number)]
+        for number, note in enumerate(notes)
+    ]
+    for number, own in enumerate(origins):
+        if rng.random() < 0.3:
+            own.append(said(rng.choice(notes), "", rng.choice(["C1", "C2"]), f"id {number}-X", 100 + number))
+        await added(storage, number, *own, entity=str(own[0].entity))
+    for visible in (VisibleOrigins(frozenset({"C1"}), without_channel=True), VisibleOrigins(frozenset({"C2"})), None):
+        for _ in range(40):
+            typed = rng.choice([*WORDS, f"id {rng.randrange(60)}-{rng.randrange(9)}"])
+            words = " ".join([mistyped(rng, typed), *rng.sample(WORDS, rng.randrange(3))])
+            expected = expected_images(terms_of(words), origins, visible)
+            found = await find(storage, words, visible, limit=100)
+            assert set(found) == expected, (words, visible)
+
+
+WORDS = ["valve", "valves", "Kugelhahn", "hahn", "DN25", "水泵型号", "阀门", "насос", "Überdruck", "pump", "vlv-12"]
+
+
+def mistyped(rng: random.Random, word: str) -> str:
+    """Return a word as it is, its beginning, or with a letter too few."""
+    place = rng.randrange(1, max(2, len(word)))
+    return rng.choice([word, word[:place], word[:place] + word[place + 1 :]])
+
+
+def expected_images(
+    question: Sequence[Term], origins: Sequence[Sequence[Origin]], visible: VisibleOrigins | None
+) -> set[str]:
+    """Return what a search through the words of all images would find, in the steps of the port's description."""
+    seen = [
+        [
+            index_tokens(str(one.entity), one.source_name, str(one.note))
+            for one in own
+            if visible is None or (one.slack.channel in visible.channels if one.slack else visible.without_channel)
+        ]
+        for own in origins
+    ]
+
+    def having(accepts: Callable[[str], bool]) -> set[str]:
+        return {str(number) for number, own in enumerate(seen) if any(map(accepts, frozenset().union(*own)))}
+
+    def begins(term: Term) -> Callable[[str], bool]:
+        return lambda word: word.startswith(term.token) if term.may_continue else word == term.token
+
+    def is_close(term: Term, word: str) -> bool:
+        has_digit = word.startswith("#")
+        return term.may_be_mistyped and not has_digit and is_typing_error(term.token, word)
+
+    def close(term: Term) -> Callable[[str], bool]:
+        return lambda word: is_close(term, word) and word[0] in term.token[:2]
+
+    def distant(term: Term) -> Callable[[str], bool]:
+        return lambda word: is_close(term, word) or (len(term.letters) >= 3 and term.letters in word)
+
+    sets = [having(begins(term)) for term in question]
+    for wider in (close, distant):
+        if not set.intersection(*sets):
+            sets = [own or having(wider(term)) for own, term in zip(sets, question, strict=True)]
+    return set.intersection(*sets) or set.union(*sets)

@@ -14,7 +14,7 @@ from bot.domain.catalogue import ImageRecord, OriginScope
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.storage.catalogue.texts import picture_texts
 from bot.storage.catalogue.texts.picture_texts import CLAIM, MAX_ATTEMPTS, SqlPictureTexts
-from bot.storage.sql.schema.tables import image_texts, image_words
+from bot.storage.sql.schema.tables import image_texts, origin_words
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.clock import Clock
 from tests.fakes.texts import text_of
@@ -66,7 +66,7 @@ async def rows(storage: SqlStorage) -> tuple[int, int]:
     """Return the number of texts and of words in all databases."""
 
     def work(connection: Connection) -> tuple[int, int]:
-        counts = [connection.execute(select(func.count()).select_from(table)) for table in (image_texts, image_words)]
+        counts = [connection.execute(select(func.count()).select_from(table)) for table in (image_texts, origin_words)]
         return counts[0].scalar_one(), counts[1].scalar_one()
 
     return await storage._database.read(work)

@@ -2,62 +2,124 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial, reduce
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     Select,
-    and_,
-    exists,
+    String,
+    bindparam,
+    cast,
     func,
     intersect,
     literal_column,
-    or_,
     select,
-    union,
+    text,
 )
 
 from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import InvalidInput
-from bot.domain.find_words import WITH_DIGIT, Term
+from bot.domain.find_words import Term, whole_id_token
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.storage.catalogue.rows import database_id_of
-from bot.storage.catalogue.texts.vocabulary import SimilarWords, distant_words, mistyped_words
-from bot.storage.catalogue.visibility import closed_channels, is_visible
+from bot.storage.catalogue.texts.vocabulary import SimilarWords, Vocabulary, VocabularyCache
 from bot.storage.sql.database import Database
-from bot.storage.sql.paging import has_prefix
-from bot.storage.sql.schema.tables import image_origins, image_words, images, origin_words
+from bot.storage.sql.dialect import in_batches
+from bot.storage.sql.schema.tables import image_origins, images, origin_words
 
-RARE = 3000
-"""Rows of a word up to which a search begins with them. Of more frequent ones, it looks at the newest images first."""
+RARE = 1500
+"""Rows of a word up to which all are read. Of more frequent ones, a search looks at the newest images first."""
 
 MAX_WIDENED = 4
-"""Words of a question for which similar ones are looked up, since that reads the words of the whole database."""
+"""Words of a question for which similar ones are looked up."""
 
 NEWEST = 2000
 """Images that are looked at for frequent words before all images with these words."""
 
+_WORDS = origin_words.c
+_LAST = "\U0010ffff"
+
+# Each step jumps over the rows of one scope in the index.
+_SCOPES = text(
+    """
+    WITH RECURSIVE known(scope) AS (
+        SELECT min(scope) FROM origin_words WHERE database_id = :database
+        UNION ALL
+        SELECT (SELECT min(scope) FROM origin_words WHERE database_id = :database AND scope > known.scope)
+        FROM known WHERE known.scope IS NOT NULL
+    )
+    SELECT scope FROM known WHERE scope IS NOT NULL
+    """
+)
+_BEGINNING = (_WORDS.word >= bindparam("first"), _WORDS.word < bindparam("last"))
+_AMONG = (_WORDS.word.in_(bindparam("words", expanding=True)),)
+
+
+def _some_rows(word: Iterable[ColumnElement[bool]]) -> Select[Any]:
+    seen = _WORDS.scope.in_(bindparam("scopes", expanding=True))
+    wanted = select(_WORDS.image_id).where(_WORDS.database_id == bindparam("database"), seen, *word)
+    rows = wanted.limit(bindparam("most")).subquery()
+    # As one text, since reading 1500 rows one by one takes several times as long.
+    return select(func.aggregate_strings(cast(rows.c.image_id, String), ","))
+
+
+# Built once, since a search runs several of them.
+_SOME_ROWS = {False: _some_rows(_AMONG), True: _some_rows(_BEGINNING)}
+_DATA_IDS = select(images.c.id, images.c.data_id).where(images.c.id.in_(bindparam("some", expanding=True)))
+
+
+@lru_cache(64)
+def _images_having(are_newest: bool, are_beginnings: tuple[bool, ...]) -> Select[Any]:
+    """Return a query for the newest images of a database, or for some, that have several words."""
+    if are_newest:
+        some = select(images.c.id).where(images.c.database_id == bindparam("database"))
+        some = some.order_by(images.c.created_at.desc(), images.c.id.desc()).limit(bindparam("newest"))
+    else:
+        some = select(images.c.id).where(images.c.id.in_(bindparam("some", expanding=True)))
+        some = some.order_by(images.c.id.desc())
+    candidates = some.subquery()
+    wanted = select(candidates.c.id)
+    of_image = image_origins.join(origin_words, _WORDS.origin_id == image_origins.c.id)
+    for number, is_beginning in enumerate(are_beginnings):
+        found: Select[Any] = select(literal_column("1")).select_from(of_image)
+        found = found.where(
+            image_origins.c.image_id == candidates.c.id,
+            _WORDS.scope.in_(bindparam(f"scopes_{number}", expanding=True)),
+        )
+        if is_beginning:
+            found = found.where(_WORDS.word >= bindparam(f"first_{number}"), _WORDS.word < bindparam(f"last_{number}"))
+        else:
+            found = found.where(_WORDS.word.in_(bindparam(f"words_{number}", expanding=True)))
+        # The offset keeps PostgreSQL from reading all rows of the word, to join them.
+        wanted = wanted.where(found.offset(0).exists())
+    return wanted.limit(bindparam("most"))
+
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """What stands for a word of a question: some words, and the beginnings of words."""
+    """What stands for a word of a question: some words, or the beginning of words.
 
-    words: frozenset[str]
-    beginnings: frozenset[str] = frozenset()
+    ``scopes`` are those that have them, if that is known.
+    """
 
-    def choices(self, column: ColumnElement[str], *, in_picture: bool = False) -> list[ColumnElement[bool]]:
-        """Return conditions on a column of words, of which one must hold. Words of pictures have no mark of digits."""
-        plain = (lambda word: word.removeprefix(WITH_DIGIT)) if in_picture else str
-        choices = [and_(*has_prefix(column, plain(one))) for one in sorted(self.beginnings)]
-        if self.words:
-            choices.append(column.in_(sorted({plain(word) for word in self.words})))
-        return choices
+    words: frozenset[str] = frozenset()
+    beginning: str | None = None
+    scopes: frozenset[str] | None = None
+
+    @property
+    def is_beginning(self) -> bool:
+        return self.beginning is not None
+
+    def values(self, scopes: Sequence[str]) -> dict[str, Any]:
+        """Return the values of a query's parameters."""
+        seen = scopes if self.scopes is None else sorted(self.scopes)
+        if self.beginning is not None:
+            return {"scopes": seen, "first": self.beginning, "last": self.beginning + _LAST}
+        return {"scopes": seen, "words": sorted(self.words)}
 
 
 class SqlImageWords:
@@ -65,6 +127,7 @@ class SqlImageWords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._vocabularies = VocabularyCache()
 
     async def find(
         self, key: DatabaseKey, question: Sequence[Term], visible: VisibleOrigins | None, limit: int, whole: str = ""
@@ -73,147 +136,147 @@ class SqlImageWords:
 
         def work(connection: Connection) -> list[DataId]:
             database_id = database_id_of(connection, key)
-            # Usually everything can be seen, and searches need not look at origins.
-            is_all_seen = visible is None or not closed_channels(connection, database_id, visible)
-            return _Search(connection, database_id, None if is_all_seen else visible).run(question, limit, whole)
+            if visible is None:
+                scopes = connection.execute(_SCOPES, {"database": database_id}).scalars().all()
+            else:
+                scopes = sorted(visible.scopes)
+            search = _Search(connection, database_id, scopes, self._vocabularies)
+            return search.run(question, limit, whole)
 
-        return await self._database.read(work) if question else []
+        return await self._database.snapshot(work) if question else []
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class _Search:
-    """One search of a database, on one connection."""
+    """One search of a database, on one connection.
+
+    It reads words of the readers' scopes only. So neither what it finds nor how long it takes depends on others.
+    """
 
     connection: Connection
     database_id: int
-    visible: VisibleOrigins | None
+    scopes: Sequence[str]
+    vocabularies: VocabularyCache
+    _known: dict[_Pattern, tuple[frozenset[int], bool]] = field(default_factory=dict)
 
     def run(self, question: Sequence[Term], limit: int, whole: str) -> list[DataId]:
-        """Return the images, the surest first.
-
-        Whether less sure ones are looked for depends on what the reader sees, and not on hidden images.
-        """
+        """Return the images, the surest first."""
         patterns = [_begins(term) for term in question]
-        found: dict[DataId, None] = dict.fromkeys(self._having_all(patterns, limit))
+        found: dict[int, None] = dict.fromkeys(self._having_all(patterns, limit))
         if len(found) >= limit:
             # An image with this id, and those with the very words, come before newer images.
             exact = [_Pattern(frozenset({term.token})) for term in question]
             surest = dict.fromkeys([*self._with_id(whole, limit), *self._having_all(exact, limit)])
             found = surest | found
-        for similar in (mistyped_words, distant_words):
+        for similar in (Vocabulary.mistyped, Vocabulary.distant):
             if not found:
-                wider = map(partial(self._wider, similar), question[:MAX_WIDENED], patterns)
+                wider = map(self._wider, question[:MAX_WIDENED], patterns, [similar] * len(question))
                 patterns = [*wider, *patterns[MAX_WIDENED:]]
                 found |= dict.fromkeys(self._having_all(patterns, limit))
         if not found and len(question) > 1:
             found |= dict.fromkeys(self._having_most(patterns, limit))
-        return list(found)[:limit]
+        return self._data_ids(list(found)[:limit])
 
-    def _with_id(self, whole: str, limit: int) -> list[DataId]:
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return self.vocabularies.read(self.connection, self.database_id, self.scopes)
+
+    def _with_id(self, whole: str, limit: int) -> list[int]:
         """Return the images that have the whole question as their id where the reader sees them."""
         try:
             key = EntityId(whole).key
         except InvalidInput:
             return []
-        in_database = select(images.c.id).where(images.c.database_id == self.database_id)
-        given = in_database.join(image_origins).where(image_origins.c.entity_key == key, *self._seen(image_origins))
-        kept = in_database.join(image_origins).where(
-            images.c.entity_key == key, image_origins.c.entity_key.is_(None), *self._seen(image_origins)
-        )
-        return self._among(union(given, kept), (), limit)
+        return self._having_all([_Pattern(frozenset({whole_id_token(key)}))], limit)
 
-    def _wider(self, similar: SimilarWords, term: Term, pattern: _Pattern) -> _Pattern:
+    def _wider(self, term: Term, pattern: _Pattern, similar: Callable[[Vocabulary, Term], SimilarWords]) -> _Pattern:
         """Return a pattern with similar words, if the reader finds nothing by the word itself."""
-        if self._having_all([pattern], 1):
+        found, _ = self._images(pattern)
+        if found:
             return pattern
-        return replace(pattern, words=pattern.words | similar(self.connection, self.database_id, term))
+        words = similar(self._vocabulary, term)
+        return _Pattern(words.words, None, words.scopes) if words.words else pattern
 
-    def _having_all(self, patterns: Sequence[_Pattern], limit: int) -> list[DataId]:
-        counts = self._counts(patterns, RARE)
-        if not all(counts):
-            return []
-        rarest = min(range(len(counts)), key=counts.__getitem__)
-        if counts[rarest] < RARE:
-            others = [pattern for place, pattern in enumerate(patterns) if place != rarest]
-            return self._among(self._hits(patterns[rarest]), others, limit)
-        # Of frequent words, the newest images usually have enough.
-        newest = select(images.c.id).where(images.c.database_id == self.database_id)
-        newest = newest.order_by(images.c.created_at.desc(), images.c.id.desc()).limit(NEWEST)
-        if len(found := self._among(newest, patterns, limit)) >= limit:
-            return found
-        return self._among(intersect(*map(self._hits, patterns)), (), limit)
-
-    def _among(self, candidates: Any, patterns: Sequence[_Pattern], limit: int) -> list[DataId]:
-        """Return those of the candidates, given by row id, that have all of the words, newest first."""
-        rows = candidates.subquery()
-        # Without a condition on the database, which would let SQLite look at all of its images.
-        wanted = select(images.c.data_id).where(images.c.id.in_(select(rows.c[0])), *map(self._has, patterns))
-        return self._read(self._only_seen(wanted), limit)
-
-    def _having_most(self, patterns: Sequence[_Pattern], limit: int) -> list[DataId]:
-        """Return images that have some of the words, those with most of them first."""
-        having: dict[DataId, int] = {}
+    def _having_all(self, patterns: Sequence[_Pattern], limit: int) -> list[int]:
+        """Return images that have all of the words, newest first."""
+        together: frozenset[int] | None = None
+        frequent = []
         for pattern in patterns:
-            for data_id in self._having_all([pattern], limit):
-                having[data_id] = having.get(data_id, 0) + 1
-        return sorted(having, key=lambda data_id: -having[data_id])
+            found, is_complete = self._images(pattern)
+            if not is_complete:
+                frequent.append(pattern)
+                continue
+            together = found if together is None else together & found
+            if not together:
+                return []
+        if together is not None:
+            return self._tested(sorted(together, reverse=True), frequent, limit)
+        # Of frequent words, the newest images usually have enough.
+        place = {"database": self.database_id, "newest": NEWEST}
+        lately = self._having(place, frequent, limit, are_newest=True)
+        return sorted(lately, reverse=True) if len(lately) >= limit else self._having_frequent(frequent, limit)
 
-    def _read(self, query: Select[Any], limit: int) -> list[DataId]:
-        newest_first = query.order_by(images.c.id.desc()).limit(limit)
-        return [DataId(data_id) for data_id in self.connection.execute(newest_first).scalars()]
+    def _images(self, pattern: _Pattern) -> tuple[frozenset[int], bool]:
+        """Return images that have a word, and whether these are all."""
+        if pattern not in self._known:
+            place = {"database": self.database_id, "most": RARE, **pattern.values(self.scopes)}
+            rows: str | None = self.connection.execute(_SOME_ROWS[pattern.is_beginning], place).scalar()
+            image_ids = [*map(int, rows.split(","))] if rows else []
+            self._known[pattern] = frozenset(image_ids), len(image_ids) < RARE
+        return self._known[pattern]
 
-    def _only_seen(self, query: Select[Any]) -> Select[Any]:
-        """Leave out the images that the reader may not see."""
-        if self.visible is None:
-            return query
-        seen = image_origins.alias()
-        return query.where(exists().where(seen.c.image_id == images.c.id, is_visible(self.visible, seen.c)))
-
-    def _counts(self, patterns: Sequence[_Pattern], most: int) -> list[int]:
-        """Return how many rows have each word, up to ``most`` of each kind."""
-        one: ColumnElement[int] = literal_column("1")
-
-        def count(rows: Select[Any]) -> ColumnElement[int]:
-            return select(func.count()).select_from(rows.limit(most).subquery()).scalar_subquery()
-
-        counts = [reduce(operator.add, map(count, self._rows(pattern, one, one))) for pattern in patterns]
-        return list(self.connection.execute(select(*counts)).one())
-
-    def _rows(self, pattern: _Pattern, of_origins: Any, of_pictures: Any) -> list[Select[Any]]:
-        """Return queries for the rows of a word. One with alternatives would look at all words of the database."""
-        found = []
-        for table, column, in_picture in ((origin_words, of_origins, False), (image_words, of_pictures, True)):
-            query = select(column).select_from(table).where(table.c.database_id == self.database_id)
-            found += [query.where(choice) for choice in pattern.choices(table.c.word, in_picture=in_picture)]
+    def _tested(self, candidates: Sequence[int], patterns: Sequence[_Pattern], limit: int) -> list[int]:
+        """Return the first candidates that have all of the words, as they are in order."""
+        if not patterns:
+            return list(candidates[:limit])
+        found: list[int] = []
+        for some in in_batches(candidates):
+            found += self._having({"some": some}, patterns, limit - len(found), are_newest=False)
+            if len(found) >= limit:
+                break
         return found
 
-    def _hits(self, pattern: _Pattern) -> Select[Any]:
-        """Return a query for the row ids of images that have the word."""
-        rows = self._rows(pattern, image_origins.c.image_id, image_words.c.image_id)
-        origins = rows[: len(rows) // 2]
-        of_origins = [
-            query.select_from(origin_words.join(image_origins)).where(*self._seen(image_origins)) for query in origins
-        ]
-        # A subquery, because SQLite takes no parentheses around what is intersected.
-        hits = union(*of_origins, *rows[len(rows) // 2 :]).subquery()
-        return select(hits.c[0])
+    def _having(
+        self, place: dict[str, Any], patterns: Sequence[_Pattern], limit: int, *, are_newest: bool
+    ) -> list[int]:
+        """Return the first of some images, by row id, that have all of the words."""
+        values = place | {"most": limit}
+        for number, pattern in enumerate(patterns):
+            values |= {f"{name}_{number}": value for name, value in pattern.values(self.scopes).items()}
+        query = _images_having(are_newest, tuple(pattern.is_beginning for pattern in patterns))
+        return list(self.connection.execute(query, values).scalars())
 
-    def _has(self, pattern: _Pattern) -> ColumnElement[bool]:
-        """Return the condition on images that have the word."""
-        origins, words = image_origins.alias(), origin_words.alias()
-        of_origin = exists().where(
-            origins.c.image_id == images.c.id,
-            words.c.origin_id == origins.c.id,
-            or_(*pattern.choices(words.c.word)),
-            *self._seen(origins),
-        )
-        in_picture = or_(*pattern.choices(image_words.c.word, in_picture=True))
-        return or_(of_origin, exists().where(image_words.c.image_id == images.c.id, in_picture))
+    def _having_frequent(self, patterns: Sequence[_Pattern], limit: int) -> list[int]:
+        """Return images that have all of some frequent words, newest first."""
+        rows = [self._rows(pattern) for pattern in patterns]
+        together = (intersect(*rows) if len(rows) > 1 else rows[0]).subquery()
+        newest = select(together.c.image_id).distinct().order_by(together.c.image_id.desc()).limit(limit)
+        return list(self.connection.execute(newest).scalars())
 
-    def _seen(self, origins: FromClause) -> list[ColumnElement[bool]]:
-        return [] if self.visible is None else [is_visible(self.visible, origins.c)]
+    def _rows(self, pattern: _Pattern) -> Select[tuple[int]]:
+        return select(_WORDS.image_id).where(_WORDS.database_id == self.database_id, *self._has(pattern))
+
+    def _has(self, pattern: _Pattern) -> list[ColumnElement[bool]]:
+        values = pattern.values(self.scopes)
+        seen = _WORDS.scope.in_(values["scopes"])
+        if pattern.is_beginning:
+            return [seen, _WORDS.word >= values["first"], _WORDS.word < values["last"]]
+        return [seen, _WORDS.word.in_(values["words"])]
+
+    def _having_most(self, patterns: Sequence[_Pattern], limit: int) -> list[int]:
+        """Return images that have some of the words, those with most of them first."""
+        having: dict[int, int] = {}
+        for pattern in patterns:
+            for image_id in self._having_all([pattern], limit):
+                having[image_id] = having.get(image_id, 0) + 1
+        return sorted(having, key=lambda image_id: -having[image_id])
+
+    def _data_ids(self, image_ids: Sequence[int]) -> list[DataId]:
+        data_ids: dict[int, DataId] = {}
+        for some in in_batches(image_ids):
+            data_ids.update((row.id, DataId(row.data_id)) for row in self.connection.execute(_DATA_IDS, {"some": some}))
+        return [data_ids[image_id] for image_id in image_ids if image_id in data_ids]
 
 
 def _begins(term: Term) -> _Pattern:
-    token = frozenset({term.token})
-    return _Pattern(frozenset(), token) if term.may_continue else _Pattern(token)
+    return _Pattern(beginning=term.token) if term.may_continue else _Pattern(frozenset({term.token}))

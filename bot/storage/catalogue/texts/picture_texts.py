@@ -12,7 +12,8 @@ from bot.domain.channels import VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.texts import PictureText, TextCounts
 from bot.storage.catalogue.rows import database_id_of
-from bot.storage.catalogue.texts.text_rows import TextState, decode, mark_reading, set_state, store_text
+from bot.storage.catalogue.texts.line_encoding import decode
+from bot.storage.catalogue.texts.text_rows import TextState, mark_reading, set_state, store_text
 from bot.storage.catalogue.visibility import has_visible_origin
 from bot.storage.ports.texts import ClaimedText
 from bot.storage.sql.database import Database

@@ -32,7 +32,7 @@ from bot.storage.sql.schema.embedded_tables import (
 )
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 from bot.storage.sql.schema.inbox_tables import inbox, inbox_files, unshared_files
-from bot.storage.sql.schema.text_tables import image_texts, image_words, origin_words
+from bot.storage.sql.schema.text_tables import image_texts, origin_words
 
 __all__ = [
     "UtcTime",
@@ -51,7 +51,6 @@ __all__ = [
     "hosted_images",
     "image_origins",
     "image_texts",
-    "image_words",
     "images",
     "inbox",
     "inbox_files",

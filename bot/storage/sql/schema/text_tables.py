@@ -8,6 +8,7 @@ from bot.storage.sql.schema.columns import ROW_ID, UtcTime, metadata, owner
 
 # Collation C, because searches by prefix compare bytes.
 WORD = String(64).with_variant(String(64, collation="C"), "postgresql")
+SCOPE = String(80).with_variant(String(80, collation="C"), "postgresql")
 
 # The text of each image, or that it is being read. The rows go with the image, and so does the text.
 image_texts = Table(
@@ -23,24 +24,20 @@ image_texts = Table(
     Index(None, "state", "due_at"),
 )
 
-# The words in the picture by which an image is found. A full-text index of SQLite would keep deleted words in its
-# segments.
-image_words = Table(
-    "image_words",
-    metadata,
-    Column("image_id", ROW_ID, owner("images"), primary_key=True, autoincrement=False),
-    Column("word", WORD, primary_key=True),
-    Column("database_id", ROW_ID, nullable=False),
-    Index(None, "database_id", "word", "image_id"),
-)
-
-# The words of the id, the note and the file name that an image has through one of its origins. Words with a digit begin
-# with “#”.
+# The words by which an image is found through one of its origins: those of the id, the note and the file name given
+# there, and those in the picture. A full-text index of SQLite would keep deleted words in its segments. Words with a
+# digit begin with “#”, and the whole id with “!”. The scope says who may see the origin: see domain.channels. Of one
+# database, higher ids are committed later, so that a process can read the words that are new to it.
 origin_words = Table(
     "origin_words",
     metadata,
-    Column("origin_id", ROW_ID, owner("image_origins"), primary_key=True, autoincrement=False),
-    Column("word", WORD, primary_key=True),
+    Column("id", ROW_ID, primary_key=True),
+    Column("origin_id", ROW_ID, owner("image_origins"), nullable=False),
+    Column("image_id", ROW_ID, nullable=False),
     Column("database_id", ROW_ID, nullable=False),
-    Index(None, "database_id", "word", "origin_id"),
+    Column("scope", SCOPE, nullable=False),
+    Column("word", WORD, nullable=False),
+    Index(None, "database_id", "scope", "word", "image_id"),
+    Index(None, "origin_id", "word", "scope"),
+    sqlite_autoincrement=True,
 )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import Engine, MetaData, Table, delete, insert, inspect, select
 
 from bot.domain.catalogue import NewHostedImage, Origin, OriginScope, OriginSource, SlackOrigin
-from bot.domain.channels import ChannelBinding, ChannelKind
+from bot.domain.channels import ChannelBinding, ChannelKind, VisibleOrigins
 from bot.domain.find_words import terms_of
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note
 from bot.domain.pages import Order, PageRequest
@@ -277,5 +277,36 @@ async def test_images_from_before_texts_are_read(engine: Engine, empty_database:
     storage = await empty_database.open()
     try:
         assert (await storage.texts.counts()).waiting == 2
+    finally:
+        await storage.close()
+
+
+async def test_words_of_images_are_kept_by_who_may_see_them(engine: Engine, empty_database: StoragePlace) -> None:
+    upgrade(engine, "0001")
+    fill_first_version(engine)
+    storage = await empty_database.open()
+    parts = DatabaseKey(TEAM, DatabaseName("parts"))
+    try:
+        for _ in range(2):
+            claim = await storage.texts.claim()
+            assert claim is not None
+            await storage.texts.finish(claim, text_of("Pump DN25"))
+    finally:
+        await storage.close()
+    downgrade(engine, "0016")
+    with engine.connect() as connection:
+        older = [Table(name, MetaData(), autoload_with=engine) for name in ("origin_words", "image_words")]
+        words = [set(connection.execute(select(table.c.word)).scalars()) for table in older]
+    assert "pump" in words[1]
+    assert words[0] == {"valve"}
+    migrate(engine)
+    storage = await empty_database.open()
+    try:
+        for question in ("pump", "dn", "dn25", "pmup"):
+            everything = await storage.words.find(parts, terms_of(question), None, 5)
+            assert set(everything) == {"imported", "shared"}
+            # The conversation of the other may be closed.
+            public = await storage.words.find(parts, terms_of(question), VisibleOrigins(frozenset(), True), 5)
+            assert public == ["imported"]
     finally:
         await storage.close()
