@@ -24,6 +24,7 @@ PACKAGES = {
     "hard": "recognition",
     "parts": "recognition",
     "answers": "whole_bot",
+    "comparisons": "whole_bot",
     "acknowledgement": "whole_bot",
     "unsigned": "whole_bot",
     "kills": "whole_bot",

@@ -155,7 +155,7 @@ def _thumbnail(picture: Picture) -> npt.NDArray[np.float32]:
 def _match(image: _Image, picture: Picture, thumbnail: npt.NDArray[np.float32]) -> Match:
     listed = image.listed
     if image.digest == picture.digest:
-        return Match(listed.data_id, listed.entity, listed.note, SAME_SCORE, Verdict.SAME)
+        return Match(listed.data_id, listed.entity, listed.note, SAME_SCORE, Verdict.SAME, aligned=True)
     correlation = min(max(float(image.thumbnail @ thumbnail), 0.0), 1.0)
     return Match(listed.data_id, listed.entity, listed.note, MAX_SIMILAR_SCORE * correlation)
 

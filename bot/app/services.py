@@ -31,6 +31,7 @@ from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
 from bot.services.search.copies import CopyFinder
 from bot.services.search.lookup import LookupService, RequestText
+from bot.services.search.picture_comparison import ComparisonService
 from bot.services.search.result_cache import new_result_cache
 from bot.services.search.search import SearchService
 from bot.services.search.text_ranker import NullTextRanker, StoredTextRanker
@@ -68,6 +69,7 @@ class Services:
     exports: ExportService
     search: SearchService
     copies: CopyFinder
+    comparisons: ComparisonService
     lookup: LookupService
     removal: RemovalService
     reconciliation: ReconcileService
@@ -173,6 +175,7 @@ def _compose(
         exports=ExportService(storage, listings),
         search=search,
         copies=CopyFinder(search),
+        comparisons=ComparisonService(normaliser),
         lookup=lookup,
         removal=RemovalService(visual, storage, deletions, databases),
         reconciliation=ReconcileService(storage, visual, decode_stored),

@@ -236,11 +236,17 @@ def _dependencies(
         visual=services.visual,
         catalogue=storage.catalogue,
         inbox=storage.inbox,
+        home=storage.home,
+        job_overview=storage.job_overview,
+        overview=slack_listeners.overview(
+            storage, guests_see_imports=settings.guests_see == "imports", reads_texts=services.text_reader.is_available
+        ),
         lookup=services.lookup,
         find=services.find,
         databases=services.databases,
         additions=services.additions,
         copies=services.copies,
+        comparisons=services.comparisons,
         listings=services.listings,
         deletions=services.deletions,
         corrections=services.corrections,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slack_bolt.app.async_app import AsyncApp
 
+from bot.services.access.overview import OverviewService
 from bot.services.access.privacy import PrivacyService
 from bot.services.channels.collection import CollectService
 from bot.services.channels.repost_guard import RepostGuard
@@ -190,6 +191,12 @@ def presenter(
     return AnswerPresenter(privacy, directories, catalogue, uploads, link_of)
 
 
+def overview(storage: Storage, *, guests_see_imports: bool, reads_texts: bool) -> OverviewService:
+    """Build the service that reads all databases for one reader."""
+    privacy = PrivacyService(storage.catalogue, guests_see_imports=guests_see_imports)
+    return OverviewService(storage.home, privacy, guests_see_imports=guests_see_imports, reads_texts=reads_texts)
+
+
 __all__ = [
     "DirectoryCache",
     "PictureFinder",
@@ -197,5 +204,6 @@ __all__ = [
     "ThumbnailUploads",
     "attach",
     "job_runner",
+    "overview",
     "presenter",
 ]

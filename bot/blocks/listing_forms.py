@@ -8,8 +8,8 @@ from bot.blocks.button_state import FormState, ImageState, ListState
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.limits import Block
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance
-from bot.blocks.modal_fields import choice, input_block, text_input
-from bot.blocks.modals import MAX_ENTITY_TYPED, ViewPayload, form
+from bot.blocks.modal_fields import MAX_ENTITY_TYPED, choice, input_block, text_input
+from bot.blocks.modals import ViewPayload, form
 from bot.blocks.mrkdwn import capitalised
 from bot.blocks.reply import button, buttons, confirmation, option, section
 from bot.blocks.wording import buttons as labels

@@ -14,7 +14,12 @@ from bot.blocks.wording import forms as wording
 from bot.blocks.wording.buttons import picture
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.find_words import MAX_QUESTION
-from bot.domain.identifiers import ALL_DATABASES
+from bot.domain.identifiers import ALL_DATABASES, MAX_NOTE
+
+MAX_FILES = 10
+MAX_URL = 3000
+MAX_ENTITY_TYPED = 255
+"""As Slack counts: emoji are two characters each, and an accent may be typed as one of its own."""
 
 CHECKBOXES = 10
 """Options of a group of checkboxes."""
@@ -51,6 +56,28 @@ def words_field(entered: str = "") -> Block:
     """Return a field for words by which images are found."""
     words = text_input(initial=entered, max_length=MAX_QUESTION, placeholder=find.WORDS_PLACEHOLDER)
     return input_block(InputId.WORDS, find.WORDS_LABEL, words, hint=find.WORDS_HINT, optional=True)
+
+
+def files_field() -> Block:
+    """Return a field for pictures. It has no file types: Slack would judge by names, and the bot judges by content."""
+    files: Block = {"type": "file_input", "max_files": MAX_FILES}
+    return input_block(InputId.FILES, wording.FILES_LABEL, files, hint=wording.files_hint(MAX_FILES), optional=True)
+
+
+def url_field(entered: str = "") -> Block:
+    """Return a field for the address of a picture."""
+    element = text_input(initial=entered, max_length=MAX_URL, placeholder=wording.URL_PLACEHOLDER)
+    return input_block(InputId.URL, wording.URL_LABEL, element, optional=True)
+
+
+def entity_and_note_fields(entity: str, note: str, *, entity_hint: str) -> list[Block]:
+    """Return the fields for the id and the note of images."""
+    named = text_input(initial=entity, max_length=MAX_ENTITY_TYPED, placeholder=wording.ENTITY_PLACEHOLDER)
+    noted = text_input(initial=note, max_length=MAX_NOTE, placeholder=wording.NOTE_PLACEHOLDER, multiline=True)
+    return [
+        input_block(InputId.ENTITY, wording.ENTITY_LABEL, named, hint=entity_hint, optional=True),
+        input_block(InputId.NOTE, wording.NOTE_LABEL, noted, optional=True),
+    ]
 
 
 def choice(kind: str, options: Sequence[Block], chosen: str) -> Block:

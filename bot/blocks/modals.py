@@ -20,32 +20,31 @@ from bot.blocks.limits import VIEW_TITLE, Block
 from bot.blocks.modal_fields import (
     choice,
     database_field,
+    entity_and_note_fields,
+    files_field,
     input_block,
     pictures_field,
     text_input,
+    url_field,
     words_field,
 )
 from bot.blocks.mrkdwn import code, escape_sentence, points
-from bot.blocks.reply import button, buttons, option, plain_text, section
+from bot.blocks.reply import button, buttons, confirmation, context_block, option, plain_text, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import errors
 from bot.blocks.wording import forms as wording
+from bot.blocks.wording.home import created
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding, ChannelMode
-from bot.domain.identifiers import MAX_NOTE
 from bot.domain.links import EXAMPLE, MAX_TEMPLATE
 
 ViewPayload = dict[str, Any]
 
-MAX_FILES = 10
 RESULT_COUNTS = ("1", "3", "5", "10", "20", "50")
 DEFAULT_RESULT_COUNT = "5"
 
 ONLY_ME, CHANNEL = "me", "channel"
 HINTS = "hints"
-MAX_URL = 3000
-MAX_ENTITY_TYPED = 255
-"""As Slack counts: emoji are two characters each, and an accent may be typed as one of its own."""
 MAX_NAME = 64
 
 
@@ -66,19 +65,12 @@ def search_form(
 
     """
     if not databases:
-        return _no_database_view(state)
-    # No filetypes: Slack would judge by the file's name, and the bot judges by its content.
-    files: Block = {"type": "file_input", "max_files": MAX_FILES}
+        return no_database_view(state)
     kept = [search for search in decode_searches(entered.searches) if search.file] if entered.searches else []
     blocks = [
         *([section(wording.kept_files([code(search.name, "?") for search in kept]))] if kept else []),
-        input_block(InputId.FILES, wording.FILES_LABEL, files, hint=wording.files_hint(MAX_FILES), optional=True),
-        input_block(
-            InputId.URL,
-            wording.URL_LABEL,
-            text_input(initial=entered.url, max_length=MAX_URL, placeholder=wording.URL_PLACEHOLDER),
-            optional=True,
-        ),
+        files_field(),
+        url_field(entered.url),
         words_field(entered.words),
         database_field(databases, entered.database, or_all=True),
         input_block(
@@ -105,7 +97,7 @@ def another_database_form(databases: Sequence[DatabaseInfo], state: FormState) -
     """Return the form that repeats a search in another database, or runs it where no database was named."""
     others = [info for info in databases if info.key.name != state.database] or list(databases)
     if not others:
-        return _no_database_view(state)
+        return no_database_view(state)
     title = wording.SEARCH_ANOTHER_TITLE if state.database else wording.SEARCH_A_DATABASE_TITLE
     return form(ViewId.ANOTHER_DATABASE, title, wording.SEARCH_SUBMIT, [database_field(others, "", or_all=True)], state)
 
@@ -121,24 +113,12 @@ def add_form(
 ) -> ViewPayload:
     """Return the form that adds images. If there are several, people choose which of them get the id and the note."""
     if not databases:
-        return _no_database_view(state)
+        return no_database_view(state)
     several = [section(wording.shared_fields(len(searches))), pictures_field(searches)] if len(searches) > 1 else []
     blocks = [
         *several,
         database_field(databases, chosen),
-        input_block(
-            InputId.ENTITY,
-            wording.ENTITY_LABEL,
-            text_input(initial=entity, max_length=MAX_ENTITY_TYPED, placeholder=wording.ENTITY_PLACEHOLDER),
-            hint=wording.ENTITY_HINT,
-            optional=True,
-        ),
-        input_block(
-            InputId.NOTE,
-            wording.NOTE_LABEL,
-            text_input(initial=note, max_length=MAX_NOTE, placeholder=wording.NOTE_PLACEHOLDER, multiline=True),
-            optional=True,
-        ),
+        *entity_and_note_fields(entity, note, entity_hint=wording.ENTITY_HINT),
     ]
     return form(ViewId.ADD, wording.ADD_TITLE, wording.ADD_SUBMIT, blocks, state)
 
@@ -175,6 +155,7 @@ def database_settings_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
         boxes["initial_options"] = [hint]
     blocks = [
         section(wording.settings_text(info)),
+        context_block(created(info)),
         input_block(InputId.HINTS, wording.HINTS_LABEL, boxes, optional=True),
         input_block(
             InputId.LINK,
@@ -183,9 +164,17 @@ def database_settings_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
             hint=wording.LINK_HINT,
             optional=True,
         ),
+        buttons([_delete_button(info)]),
     ]
     state = replace(state, database=str(info.key.name))
     return form(ViewId.DATABASE_SETTINGS, wording.SETTINGS_TITLE, wording.SAVE, blocks, state)
+
+
+def _delete_button(info: DatabaseInfo) -> Block:
+    """Return the button that leads to the form in which the database's name has to be typed."""
+    ask = confirmation(*wording.delete_database_confirmation(info), labels.DELETE_DATABASE, labels.KEEP)
+    value = NameState(database=info.key.name).encode() or ""
+    return button(labels.DELETE_DATABASE, ActionId.DELETE_DATABASE, value, style="danger", confirm=ask)
 
 
 def watch_form(
@@ -193,7 +182,7 @@ def watch_form(
 ) -> ViewPayload:
     """Return the form that sets a channel's mode; without ``channel`` it asks for the channel too."""
     if not databases:
-        return _no_database_view(state)
+        return no_database_view(state)
     known = binding is not None and binding.mode is not ChannelMode.OFF
     mode = binding.mode if binding is not None and known else ChannelMode.LOOKUP
     chosen = str(binding.database or "") if binding is not None else ""
@@ -218,6 +207,11 @@ def watch_form(
 def text_view(title: str, text: str) -> ViewPayload:
     """Return a view with one text, which may quote a person."""
     return _view(ViewId.NOTE, title, [section(escape_sentence(text) or errors.DID_NOT_WORK)], None)
+
+
+def message_view(view: ViewId, title: str, blocks: Sequence[Block]) -> ViewPayload:
+    """Return a view that shows blocks and has no fields."""
+    return _view(view, title, blocks, None)
 
 
 _READERS = (
@@ -252,7 +246,8 @@ def _channel_field() -> Block:
     return input_block(InputId.CHANNEL, wording.CHANNEL_LABEL, element, hint=wording.CHANNEL_HINT)
 
 
-def _no_database_view(state: FormState) -> ViewPayload:
+def no_database_view(state: FormState) -> ViewPayload:
+    """Return what a form says where there is no database."""
     value = NameState(channel=state.channel).encode() or ""
     blocks = [
         section(wording.NO_DATABASE),

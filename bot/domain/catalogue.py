@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.domain.channels import ChannelKind
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 
 _NO_NOTE = Note()
 
@@ -69,7 +69,8 @@ class Origin:
     ``author`` is the Slack user id of whoever shared or added it, or empty for the operator. ``entity`` is the id that
     the image was given here, ``named_automatically`` if it was made from a file name; None stands for the one that the
     image has. ``imported``: the operator imported an export of the image with this origin. ``source_name`` is the name
-    of the file. ``slack`` is set for sources MESSAGE and FORM, and for URL where not everybody can read.
+    of the file. ``posted``: ``author`` posted the message, and didn't only add a picture of it. ``slack`` is set
+    for sources MESSAGE and FORM, and for URL where not everybody can read.
     """
 
     source: OriginSource
@@ -82,6 +83,7 @@ class Origin:
     entity: EntityId | None = field(default=None, compare=False)
     imported: bool = field(default=False, compare=False)
     named_automatically: bool = field(default=False, compare=False)
+    posted: bool = field(default=False, compare=False)
 
     @property
     def is_operators(self) -> bool:
@@ -201,6 +203,17 @@ class ImageRecord:
         return self.first.source_name
 
     @property
+    def posted_at(self) -> datetime | None:
+        """When its author posted it in Slack, if that is where the oldest origin comes from."""
+        slack = self.first.slack
+        if not self.first.posted or slack is None:
+            return None
+        try:
+            return datetime.fromtimestamp(float(slack.message_ts), UTC)
+        except (ValueError, OverflowError, OSError):
+            return self.first.added_at
+
+    @property
     def origin(self) -> SlackOrigin | None:
         """The Slack message of the oldest origin, if it has one."""
         return self.first.slack
@@ -245,3 +258,24 @@ class DatabaseInfo:
     revision: int = 0
     hints_at_hidden: bool = False
     link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A state of the catalogue: the row id of its newest origin, and the time. Without an id, only the time counts."""
+
+    at: datetime
+    origin: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewImages:
+    """New images of a database that one person brought from one place.
+
+    ``author`` is empty for the operator, ``channel`` if they came from no conversation.
+    """
+
+    database: DatabaseName
+    author: str
+    channel: str
+    images: int

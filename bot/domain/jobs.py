@@ -174,3 +174,25 @@ class OpenObligations:
     def total(self) -> int:
         """The number of all kinds together."""
         return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelJobs:
+    """The messages with images of one channel: those that wait, and those that failed for good lately."""
+
+    channel: str
+    waiting: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceJobs:
+    """What waits or failed in a workspace.
+
+    ``questions`` are the payloads of unfinished messages to the bot; some of them import a table. ``failing_removals``
+    counts deletions that failed before and are tried again.
+    """
+
+    channels: tuple[ChannelJobs, ...] = ()
+    questions: tuple[str, ...] = ()
+    failing_removals: int = 0

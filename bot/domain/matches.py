@@ -85,7 +85,8 @@ class Match:
     """A match of a search.
 
     ``score`` is from 0 to 10; higher is more alike. ``part`` is the part of the query that matched, or None for the
-    whole. ``text`` says how far the texts of the two pictures agree, or None if either has none.
+    whole. ``text`` says how far the texts of the two pictures agree, or None if either has none. ``aligned``: points,
+    pixels or fingerprints showed how the one picture lies over the other.
 
     Likeness alone is called similar from SIMILAR_SCORE on and unlikely below, whatever the back end said.
     """
@@ -98,6 +99,12 @@ class Match:
     edits: tuple[Edit, ...] = ()
     part: PictureRegion | None = None
     text: TextAgreement | None = None
+    aligned: bool = False
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether a comparison can lay the two pictures over each other. Text alone says nothing of how they lie."""
+        return self.aligned and self.verdict.is_same_thing
 
     def __post_init__(self) -> None:
         """Make the word for likeness follow from the score, so that nothing weak is called similar anywhere."""

@@ -63,10 +63,13 @@ class TemporaryPictures:
         self._links = links
         self._clock = clock
 
-    async def publish(self, jpeg: bytes) -> str:
-        """Return a signed URL that serves the JPEG for five minutes. Raises BackendError."""
+    async def publish(self, jpeg: bytes, picture: str | None = None) -> str:
+        """Return a signed URL that serves the JPEG for five minutes, or until the stored ``picture`` is deleted.
+
+        ``picture`` is the digest of the one that it shows. Raises BackendError.
+        """
         relay_id = secrets.token_hex(ID_BYTES)
-        await self._relayed.put(relay_id, jpeg, self._clock() + timedelta(seconds=RELAY_TTL_S))
+        await self._relayed.put(relay_id, jpeg, self._clock() + timedelta(seconds=RELAY_TTL_S), picture)
         return self._links.relay_url(relay_id)
 
 

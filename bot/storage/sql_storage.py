@@ -21,6 +21,7 @@ from bot.storage.catalogue.texts.picture_texts import SqlPictureTexts
 from bot.storage.hosted.deleted_databases import purge_ledger
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.hosted.pending_deletions import SqlPendingDeletions
+from bot.storage.inbox.activity import SqlJobOverview
 from bot.storage.inbox.inbox import SqlInbox
 from bot.storage.opened_database import CONNECTIONS, OpenedDatabase, open_postgres, open_sqlite, unusable
 from bot.storage.pictures.bucket import Bucket
@@ -31,6 +32,7 @@ from bot.storage.pictures.sql_store import SqlPictures
 from bot.storage.removals.deleted_databases import SqlDeletedDatabases
 from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.slack.channel_settings import SqlChannelBindings
+from bot.storage.slack.home import SqlHome
 from bot.storage.slack.oauth_states import SignedOAuthStates
 from bot.storage.slack.uploads import SqlThumbnails
 from bot.storage.sql import postgres
@@ -139,6 +141,16 @@ class SqlStorage:
     def inbox(self) -> SqlInbox:
         """The queue of jobs."""
         return self._inbox
+
+    @property
+    def home(self) -> SqlHome:
+        """What App Home shows of all databases."""
+        return SqlHome(self._database, self._clock)
+
+    @property
+    def job_overview(self) -> SqlJobOverview:
+        """What waits or failed."""
+        return SqlJobOverview(self._database)
 
     @property
     def thumbnails(self) -> SqlThumbnails:

@@ -1,4 +1,4 @@
-// Adds what the stand-in's page lacks: file inputs, channel menus and preselected options in modals, and dates.
+// Adds what the stand-in's page lacks: file inputs, channel menus, buttons and preselected options in modals, and dates.
 (() => {
   "use strict";
   const Socket = window.WebSocket;
@@ -6,6 +6,8 @@
   let channels = [];
   let completedView = null; // id of the view whose fields were completed
   let home = ""; // the page's last request for the bot's home
+  let user = ""; // who the page last acted as
+  let socket = null;
   let addedValues = new Map(); // block id: promise of the value of a field that we added
 
   const field = (tag, attributes) => Object.assign(document.createElement(tag), { className: "own", ...attributes });
@@ -61,6 +63,7 @@
   window.WebSocket = class extends Socket {
     constructor(...given) {
       super(...given);
+      socket = this;
       this.addEventListener("message", ({ data }) => {
         const message = JSON.parse(data);
         if (message.t === "init") channels = message.state.channels.filter((channel) => !channel.is_im);
@@ -72,6 +75,7 @@
     send(data) {
       const message = JSON.parse(data);
       if (message.t === "open_home") home = data;
+      user = message.user ?? user;
       if (message.t !== "view_submit") super.send(data);
       else withAddedValues(message).then((whole) => super.send(JSON.stringify(whole)), (error) => alert(error));
       // The page does not tell the bot that a button was in its home, so the bot does not update the home.
@@ -79,6 +83,24 @@
         setTimeout(() => super.send(home), 1500);
       }
     }
+  };
+
+  // The page's buttons in modals do nothing, and those with a confirmation dialog don't ask.
+  const press = (view, block, element) => {
+    const { title, text } = element.confirm ?? {};
+    if (element.confirm && !confirm(`${title.text}\n\n${text.text}`)) return;
+    const action = { ...element, block_id: block.block_id };
+    socket.send(JSON.stringify({ t: "block_action", channel: "", messageTs: "", user, action, appId: view.app_id }));
+  };
+
+  const connectButtons = (view) => {
+    const rows = view.blocks.filter((block) => block.type === "actions");
+    document.querySelectorAll(".modal .bk-actions").forEach((row, index) => {
+      const elements = rows[index]?.elements ?? [];
+      row.querySelectorAll("button").forEach((node, place) => {
+        if (elements[place]?.type === "button") node.addEventListener("click", () => press(view, rows[index], elements[place]));
+      });
+    });
   };
 
   const show = (node, { element }) => {
@@ -138,6 +160,7 @@
     if (!view) completedView = null;
     if (!view || view.id === completedView || nodes.length !== inputs().length) return;
     completedView = view.id;
+    connectButtons(view);
     addedValues = new Map();
     document.querySelectorAll(".modal .own").forEach((node) => node.remove());
     inputs().forEach((block, index) => {

@@ -148,6 +148,7 @@ class ShareCollector:
             added_by=message.user,
             source_name=file.name,
             named_automatically=named is None,
+            posted=True,
         )
         # A link is no file that Slack could delete or show. It goes with its message.
         origin = SlackOrigin("" if file.link else file.id, message.channel, message.ts, link, share.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -12,15 +13,18 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import (
     AddState,
     CommandState,
+    CompareState,
     FormInput,
+    FormState,
     NameState,
     SearchState,
+    decode_comparison,
     decode_option,
     decode_searches,
 )
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.notices import watching_reply
-from bot.blocks.messages.results.actions import MENU_ACTIONS
+from bot.blocks.messages.results.actions import COMPARE, MENU_ACTIONS
 from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseName
@@ -37,6 +41,7 @@ from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import AdditionComposer
 from handlers.replies.images.asked_pictures import asked_pictures
+from handlers.replies.images.comparisons import ComparisonComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
@@ -72,6 +77,7 @@ class ActionListener:
         self._dependencies = dependencies
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
+        self._comparisons = ComparisonComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
         self._home = home
@@ -85,6 +91,7 @@ class ActionListener:
             ActionId.ADD_AS: self._add_carried,
             ActionId.ADD_ANYWAY: self._add_carried,
             ActionId.OPEN_ADD: self._open_add,
+            ActionId.ADD_PICTURES: self._open_add_pictures,
             ActionId.SHARE: self._share,
             ActionId.CHOOSE_PART: self._choose_part,
             ActionId.SEARCH_PART: self._search_part,
@@ -122,6 +129,9 @@ class ActionListener:
                 raise UserError(OTHER_ORGANISATION)
             if request.action_id == ActionId.MENU:
                 request = _chosen(request)
+            if request.action_id == ActionId.COMPARE:
+                await self._compare(request, requester, body)
+                return
             if request.action_id == ActionId.RUN_COMMAND:
                 await self._run_command(request, requester, body)
                 return
@@ -130,13 +140,30 @@ class ActionListener:
                 raise InvalidInput(STALE_BUTTON)
             if request.action_id in NEEDS_PICTURE and await self._deferral.defer(body, requester.reply_sentence):
                 return
-            await with_progress(handle(request, requester), requester.reply_sentence)
+            async with self._home.refreshed(request, requester):
+                await with_progress(handle(request, requester), requester.reply_sentence)
 
     async def _run_command(self, request: ActionRequest, requester: Requester, body: Mapping[str, Any]) -> None:
         command = CommandState.decode(request.value).text
         # The button's message is the bot's own, so an image that the command adds isn't from there.
         requester = replace(requester, message="")
         await self._commands.run_text(requester, command, request.trigger_id, defer=body)
+
+    async def _compare(self, request: ActionRequest, requester: Requester, body: Mapping[str, Any]) -> None:
+        state = CompareState.decode(request.value)
+        view_id = request.view_id
+        if not view_id:
+            view_id = await self._comparisons.open(requester, request.trigger_id)
+            # A worker goes on in the modal that this process has opened.
+            body = {**body, "view": {"id": view_id}} if view_id else body
+        say = partial(self._comparisons.say, requester, view_id)
+        async with report_errors(say, self._metrics):
+            if await self._deferral.defer(body, say):
+                return
+            work = self._comparisons.compare(requester, state)
+            # The modal says from the beginning that it takes a moment.
+            reply = await (work if view_id else with_progress(work, requester.reply_sentence))
+            await self._comparisons.show(requester, view_id, reply)
 
     async def _more(self, request: ActionRequest, requester: Requester) -> None:
         state = SearchState.decode(request.value)
@@ -160,6 +187,11 @@ class ActionListener:
         state = AddState.decode(request.value)
         await self._additions.check_may_add(requester, state)
         await self._forms.open_add(requester, request.trigger_id, state.pictures, entity=state.entity, note=state.note)
+
+    async def _open_add_pictures(self, request: ActionRequest, requester: Requester) -> None:
+        database = NameState.decode(request.value).database
+        entered = FormInput(database=database)
+        await self._forms.open_add_pictures(requester, request.trigger_id, entered, home=self._home.is_home(request))
 
     async def _share(self, request: ActionRequest, requester: Requester) -> None:
         states = decode_searches(request.value)
@@ -194,8 +226,12 @@ class ActionListener:
         await self._forms.open_create_database(requester, request.trigger_id, home=is_home, binds=offered_channel)
 
     async def _delete_database(self, request: ActionRequest, requester: Requester) -> None:
-        name = DatabaseName(NameState.decode(request.value).database)
-        await self._forms.open_delete_database(requester, request.trigger_id, name, home=self._home.is_home(request))
+        name, is_home = DatabaseName(NameState.decode(request.value).database), self._home.is_home(request)
+        # In the form with the database's settings. Older messages and Homes have the button, too.
+        in_form = bool(request.view_id) and not is_home
+        if in_form:
+            is_home = FormState.decode(request.view_metadata or "{}").home
+        await self._forms.open_delete_database(requester, request.trigger_id, name, home=is_home, view=in_form)
 
     async def _database_settings(self, request: ActionRequest, requester: Requester) -> None:
         name = DatabaseName(NameState.decode(request.value).database)
@@ -214,14 +250,15 @@ class ActionListener:
     async def _unwatch(self, request: ActionRequest, requester: Requester) -> None:
         channel = NameState.decode(request.value).channel
         binding = await self._dependencies.channel_settings.unwatch(requester.workspace, channel, requester.user)
-        if self._home.is_home(request):
-            await self._home.publish(requester)
-        else:
+        if not self._home.is_home(request):
             await requester.reply_privately(watching_reply(binding, None))
 
 
 def _chosen(request: ActionRequest) -> ActionRequest:
     """Return the press of the button that an option of a menu stands for. Raises InvalidInput."""
+    if request.selected.startswith(COMPARE):
+        _, comparison = decode_comparison(request.selected)
+        return replace(request, action_id=ActionId.COMPARE, value=comparison.encode() or "")
     name, state = decode_option(request.selected)
     action = MENU_ACTIONS.get(name)
     if action is None:

@@ -25,6 +25,7 @@ from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.inbox.share import MAX_NAME
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.database_forms import DatabaseForms
+from handlers.listeners.picture_form import PictureForm
 from handlers.listeners.submitted_modal import SubmittedModal
 from handlers.modals import fields
 from handlers.modals.fields import FieldErrors
@@ -61,10 +62,12 @@ class ViewListener:
         self._deferral = deferral
         self._metrics = metrics
         databases = DatabaseForms(dependencies, answers, home)
+        pictures = PictureForm(dependencies, answers, home, deferral)
         self._handlers: Mapping[str, HandleSubmission] = {
             ViewId.SEARCH: self._search,
             ViewId.ANOTHER_DATABASE: self._another_database,
             ViewId.ADD: self._add,
+            ViewId.ADD_PICTURES: pictures.add,
             ViewId.EDIT_IMAGE: self._edit_image,
             ViewId.LIST_JUMP: self._jump,
             ViewId.CREATE_DATABASE: databases.create,

@@ -60,6 +60,15 @@ class AddFields:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureFields:
+    """The pictures of the form that adds them: files and the address of one; ``added`` are its other fields."""
+
+    files: tuple[SharedFile, ...]
+    url: str
+    added: AddFields
+
+
+@dataclass(frozen=True, slots=True)
 class EditFields:
     """The fields of the form that edits an image. ``whole_entity``: all images with its id get the same.
 
@@ -95,12 +104,7 @@ def search_fields(
     Raises FieldErrors.
     """
     problems: dict[str, str] = {}
-    url = form.texts.get(InputId.URL, "").strip().strip("<>")
-    others = [file.name for file in form.files if not file.is_shown]
-    if others:
-        problems[InputId.FILES] = wording.not_an_image(others[0])
-    if url and not _URL.fullmatch(url):
-        problems[InputId.URL] = wording.URL_INVALID
+    url = _url(form, problems)
     words = form.texts.get(InputId.WORDS, "").strip()
     if not form.files and not url and not words and not has_files:
         problems[InputId.FILES] = wording.CHOOSE_IMAGE
@@ -149,6 +153,24 @@ def add_fields(form: FormValues, default: str = "") -> AddFields:
     return AddFields(database, entity, note, pictures)
 
 
+def picture_fields(form: FormValues, default: str = "", *, has_files: bool = False) -> PictureFields:
+    """Validate the form that adds pictures. Raises FieldErrors.
+
+    ``has_files``: the form kept files from an earlier attempt.
+    """
+    problems: dict[str, str] = {}
+    url = _url(form, problems)
+    if not form.files and not url and not has_files:
+        problems[InputId.FILES] = wording.CHOOSE_IMAGE
+    try:
+        added = add_fields(form, default)
+    except FieldErrors as error:
+        raise FieldErrors(problems | error.problems) from None
+    if problems:
+        raise FieldErrors(problems)
+    return PictureFields(form.files, url, added)
+
+
 def edit_fields(form: FormValues) -> EditFields:
     """Validate the form that edits an image. Raises FieldErrors."""
     problems: dict[str, str] = {}
@@ -189,6 +211,17 @@ def watch_fields(form: FormValues, default: str = "") -> WatchFields:
         None if minimum < 0 else minimum,
         _choice(form, InputId.CHANNEL),
     )
+
+
+def _url(form: FormValues, problems: dict[str, str]) -> str:
+    """Return the address of a picture, and report what is wrong with it or with the files."""
+    url = form.texts.get(InputId.URL, "").strip().strip("<>")
+    others = [file.name for file in form.files if not file.is_shown]
+    if others:
+        problems[InputId.FILES] = wording.not_an_image(others[0])
+    if url and not _URL.fullmatch(url):
+        problems[InputId.URL] = wording.URL_INVALID
+    return url
 
 
 def _database(form: FormValues, default: str, *, or_all: bool = False) -> DatabaseName:

@@ -18,6 +18,7 @@ from bot.blocks.button_state import (
     decode_searches,
     encode_searches,
 )
+from bot.blocks.home.forms import add_pictures_form
 from bot.blocks.ids import ViewId
 from bot.blocks.listing_forms import EditedImage, edit_form, jump_form, move_form
 from bot.blocks.messages.image_details import NO_PICTURE
@@ -67,6 +68,8 @@ class ModalOpener:
         if entered.view == ViewId.ADD:
             searches = [replace(search, database=entered.database) for search in searches]
             await self.open_add(requester, trigger_id, searches, entity=entered.entity, note=entered.note)
+        elif entered.view == ViewId.ADD_PICTURES:
+            await self.open_add_pictures(requester, trigger_id, entered)
         elif entered.view == ViewId.ANOTHER_DATABASE:
             await self.open_another_database(requester, trigger_id, searches)
         else:
@@ -88,6 +91,15 @@ class ModalOpener:
         state = form_state(requester, database=chosen, searches=searches)
         form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, searches=searches)
         await self._open(requester, trigger_id, form)
+
+    async def open_add_pictures(
+        self, requester: Requester, trigger_id: str, entered: FormInput = NOTHING_ENTERED, *, home: bool = False
+    ) -> None:
+        """Open the form that adds pictures that people drop or name, with what was entered into it before."""
+        databases = await self._answers.databases(requester)
+        kept = decode_searches(entered.searches) if entered.searches else None
+        state = form_state(requester, database=entered.database, searches=kept, home=home)
+        await self._open(requester, trigger_id, add_pictures_form(databases, state, entered))
 
     async def open_edit_image(self, requester: Requester, trigger_id: str, edited: EditedImage) -> None:
         """Open the form that gives an image another id or note. If Slack refuses its picture, open it without."""
@@ -116,13 +128,16 @@ class ModalOpener:
         await self._open(requester, trigger_id, modals.create_database_form(state), push=view)
 
     async def open_delete_database(
-        self, requester: Requester, trigger_id: str, name: DatabaseName, *, home: bool = False
+        self, requester: Requester, trigger_id: str, name: DatabaseName, *, home: bool = False, view: bool = False
     ) -> None:
-        """Open the form that deletes a database. Raises NotAllowed, UnknownDatabase."""
+        """Open the form that deletes a database; ``view`` puts it on top of an open modal.
+
+        Raises NotAllowed, UnknownDatabase.
+        """
         info = await self._answers.deletable_database(requester, name)
         mark = await self._dependencies.catalogue.mark(info.key)
         state = replace(form_state(requester, home=home), mark=mark)
-        await self._open(requester, trigger_id, modals.delete_database_form(info, state))
+        await self._open(requester, trigger_id, modals.delete_database_form(info, state), push=view)
 
     async def open_database_settings(self, requester: Requester, trigger_id: str, name: DatabaseName) -> None:
         """Open the form with a database's settings. Raises NotAllowed, UnknownDatabase."""

@@ -25,6 +25,7 @@ from bot.domain.errors import (
     UserError,
 )
 from bot.domain.identifiers import ALL_DATABASES, DatabaseKey, DatabaseName, DataId, EntityId
+from bot.services.access.permissions import RememberedMembers
 from bot.services.search.lookup import NoDatabase, SeveralDatabases
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.known_databases import KnownDatabases
@@ -211,7 +212,8 @@ class AnswerComposer:
 
     async def changeable(self, requester: Requester, infos: Sequence[DatabaseInfo]) -> frozenset[str]:
         """Return the names of the databases that the person may change or delete."""
-        may_change, members = self._dependencies.permissions.may_change_settings, self.directory(requester)
+        may_change = self._dependencies.permissions.may_change_settings
+        members = RememberedMembers(self.directory(requester))
         return frozenset([info.key.name for info in infos if await may_change(info, requester.user, members)])
 
     async def changeable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:

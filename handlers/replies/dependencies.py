@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.adapters.port import VisualSearch
+from bot.services.access.overview import OverviewService
 from bot.services.access.permissions import PermissionService
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.databases import DatabaseService
@@ -16,8 +18,10 @@ from bot.services.images.exporter import ExportService
 from bot.services.images.listing import ListingService
 from bot.services.search.copies import CopyFinder
 from bot.services.search.lookup import LookupService
+from bot.services.search.picture_comparison import ComparisonService
 from bot.services.text.find import FindService
 from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.home import HomeRecords, JobOverview
 from bot.storage.ports.inbox import Inbox
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
@@ -25,8 +29,16 @@ from handlers.replies.text_updates import TextUpdates
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.directory import DirectoryCache
 
-PublishJpeg = Callable[[bytes], Awaitable[str]]
-"""Returns a URL that serves a JPEG for some minutes. Raises BackendError."""
+
+class PublishJpeg(Protocol):
+    """Publishes drawings."""
+
+    def __call__(self, jpeg: bytes, picture: str | None = None) -> Awaitable[str]:
+        """Return a URL that serves a JPEG for some minutes, or until a stored picture is deleted, given its digest.
+
+        Raises BackendError.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +48,15 @@ class SlackDependencies:
     visual: VisualSearch
     catalogue: Catalogue
     inbox: Inbox
+    home: HomeRecords
+    job_overview: JobOverview
+    overview: OverviewService
     lookup: LookupService
     find: FindService
     databases: DatabaseService
     additions: AddService
     copies: CopyFinder
+    comparisons: ComparisonService
     listings: ListingService
     deletions: DeleteService
     corrections: CorrectionService

@@ -170,14 +170,26 @@ class AnswerPresenter:
     def _directory(self, reader: AnswerReader) -> SlackDirectory:
         return self._directories.of(reader.audience.workspace, reader.client)
 
+    async def known_pictures(self, reader: AnswerReader, records: Sequence[ImageRecord]) -> Mapping[DataId, PictureRef]:
+        """Return how each image is shown, without those that would have to be uploaded first."""
+        return await self._pictures(reader, records, upload=False)
+
     async def pictures(self, reader: AnswerReader, records: Sequence[ImageRecord]) -> Mapping[DataId, PictureRef]:
         """Return how each image is shown: by a signed link, as its original Slack file, or as an uploaded file."""
+        return await self._pictures(reader, records, upload=True)
+
+    async def _pictures(
+        self, reader: AnswerReader, records: Sequence[ImageRecord], *, upload: bool
+    ) -> Mapping[DataId, PictureRef]:
         workspace = reader.audience.workspace
         if self._link_of is not None:
             return {record.data_id: PictureRef(url=self._link_of(workspace, record.digest)) for record in records}
         originals = {record.data_id: self._original_file(record, reader.audience) for record in records}
         others = [record for record in records if not originals[record.data_id]]
-        uploaded = await self._uploads.files(workspace, reader.client, others) if others else {}
+        uploaded: Mapping[str, str] = {}
+        if others:
+            known, files_of = self._uploads.known, self._uploads.files
+            uploaded = await (files_of(workspace, reader.client, others) if upload else known(workspace, others))
         files = {record.data_id: originals[record.data_id] or uploaded.get(record.digest, "") for record in records}
         shown = {data_id: file for data_id, file in files.items() if file and file not in self._not_shown}
         return {data_id: PictureRef(slack_file=file) for data_id, file in shown.items()}

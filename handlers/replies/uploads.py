@@ -75,6 +75,10 @@ class ThumbnailUploads:
             log.warning("Slack took longer than %g s for the pictures of an answer", TOTAL_TIMEOUT_S)
         return found
 
+    async def known(self, workspace: WorkspaceId, records: Iterable[ImageRecord]) -> Mapping[str, str]:
+        """Return Slack file ids by digest, without pictures that were not uploaded before."""
+        return await self._thumbnails.get(workspace, {record.digest for record in records})
+
     async def check(self, workspace: WorkspaceId, client: AsyncWebClient, files: Iterable[str]) -> Sequence[str]:
         """Return which of the files can't be shown, after Slack refused a message with them.
 
@@ -95,11 +99,16 @@ class ThumbnailUploads:
             await self._thumbnails.remove_files(workspace, gone)
         return [*gone, *unready]
 
-    async def show_for_an_hour(self, workspace: WorkspaceId, client: AsyncWebClient, jpeg: bytes) -> str:
-        """Upload a picture that is deleted from Slack within hours. Return the file's id; empty if that failed."""
+    async def show_for_an_hour(
+        self, workspace: WorkspaceId, client: AsyncWebClient, jpeg: bytes, *, picture: str | None = None
+    ) -> str:
+        """Upload a picture that is deleted from Slack within hours. Return the file's id; empty if that failed.
+
+        ``picture``: the digest of the stored picture that it shows. It is deleted with that.
+        """
         try:
             async with asyncio.timeout(TOTAL_TIMEOUT_S):
-                file = await self._send_file(workspace, client, jpeg)
+                file = await self._send_file(workspace, client, jpeg, picture)
                 return file if file and await self._is_processed(client, file) else ""
         except (TimeoutError, BackendError, *UNREACHABLE) as error:
             log.warning("a picture could not be uploaded: %s", type(error).__name__)
@@ -137,7 +146,9 @@ class ThumbnailUploads:
             log.warning("a picture could not be uploaded: %s", type(error).__name__)
             return ""
 
-    async def _send_file(self, workspace: WorkspaceId, client: AsyncWebClient, jpeg: bytes) -> str:
+    async def _send_file(
+        self, workspace: WorkspaceId, client: AsyncWebClient, jpeg: bytes, picture: str | None = None
+    ) -> str:
         """Upload a picture that is shared with no channel, and return the file's id; empty if Slack gives none.
 
         Unless it is then recorded as a thumbnail, it will be deleted.
@@ -147,7 +158,7 @@ class ThumbnailUploads:
         if not file or not url:
             return ""
         # Before the upload, since a file that is not recorded is never deleted from Slack.
-        await self._thumbnails.note(workspace, file)
+        await self._thumbnails.note(workspace, file, picture)
         await _send(url, jpeg)
         await client.files_completeUploadExternal(files=[{"id": file, "title": UPLOAD_TITLE}])
         return str(file)

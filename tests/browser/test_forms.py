@@ -1,4 +1,4 @@
-"""The bot's modals and its home, filled in and pressed on the page."""
+"""The bot's modals, filled in and submitted on the page."""
 
 from __future__ import annotations
 
@@ -38,22 +38,6 @@ async def test_form_without_a_picture_is_explained(slack: SlackPage) -> None:
     await slack.submit("Search")
     await expect(slack.modal.locator(".modal-error").first).to_be_visible()
     await slack.close_modal()
-
-
-async def test_home_shows_databases_and_channels_and_its_buttons_work(slack: SlackPage) -> None:
-    await slack.go_to("vsearch")
-    for text in ("samples", "reposts", "Images shared in #catalogue are added to samples"):
-        await expect(slack.home).to_contain_text(text)
-    await slack.home.get_by_role("button", name="Create a database").click()
-    await slack.modal.locator("input").fill("drafts")
-    await slack.submit("Create")
-    await expect(slack.home).to_contain_text("drafts")
-    await slack.screenshot("home")
-    await slack.home.get_by_role("button", name="Delete").first.click()
-    await slack.modal.locator("input").fill("drafts")
-    await slack.submit("Delete")
-    await expect(slack.modal).to_have_count(0)
-    await expect(slack.home).not_to_contain_text("drafts")
 
 
 @pytest.mark.parametrize("slack", [1200, 390], indirect=True)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 from playwright.async_api import expect
 
 from tests.browser.pages import SlackPage, widths
@@ -73,6 +73,27 @@ async def test_unknown_and_flat_pictures_are_answered_plainly(slack: SlackPage, 
     answer = await slack.post("what is blue", flat)
     await expect(answer).to_contain_text("This picture has no detail to compare.")
     await expect(answer.locator(".bk-image")).to_have_count(0)
+
+
+async def test_edited_copy_is_compared_in_words_and_pictures(slack: SlackPage, samples: Path, tmp_path: Path) -> None:
+    edited = tmp_path / "edited.png"
+    with Image.open(samples / "spur_gear.png") as whole:
+        cut = whole.convert("RGB").crop((0, 0, whole.width * 4 // 5, whole.height))
+        marked = ImageOps.mirror(cut)
+        ImageDraw.Draw(marked).rectangle((30, 30, 30 + cut.width // 4, 30 + cut.height // 6), fill=(255, 200, 0))
+        marked.save(edited)
+    await slack.go_to("lookup")
+    answer = await slack.post("is it ours", edited)
+    await expect(answer).to_contain_text("edited copy")
+    await slack.screenshot(f"compare_button_{slack.width}")
+    await answer.get_by_role("button", name="Compare", exact=True).click()
+    await expect(slack.modal).to_contain_text("The right 20 % were cut off, it is mirrored, and 1 place differs.")
+    assert min(await widths(slack.modal)) > 1000
+    box = await slack.modal.locator(".bk-image img").bounding_box()
+    assert box is not None
+    assert 0.5 * min(slack.width, 500) < box["width"] <= slack.width
+    await slack.screenshot(f"compare_{slack.width}")
+    await slack.close_modal()
 
 
 async def test_three_pictures_are_read_at_a_glance(slack: SlackPage, samples: Path, strange: Path) -> None:

@@ -31,6 +31,8 @@ async def test_added_image_is_found_at_once(visual: VisualSearch, parts: Databas
         assert (best.data_id, best.entity, best.note) == (data_id, f"part_{seed}", f"number {seed}")
         assert best.score >= 9
         assert best.verdict is Verdict.SAME
+        # A comparison can lay the one picture over the other.
+        assert best.is_comparable
 
 
 async def test_scores_fall_and_are_from_0_to_10(visual: VisualSearch, parts: DatabaseKey) -> None:

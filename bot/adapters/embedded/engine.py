@@ -233,7 +233,14 @@ class EmbeddedSearch:
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
-            Match(*details[candidate.row_id], scored.score, scored.verdict, scored.edits, scored.part)
+            Match(
+                *details[candidate.row_id],
+                scored.score,
+                scored.verdict,
+                scored.edits,
+                scored.part,
+                aligned=scored.verdict.is_same_thing,
+            )
             for candidate, scored in ranked
         )
 

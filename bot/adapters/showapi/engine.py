@@ -277,4 +277,4 @@ def _ranked(
 def _match(image: NewHostedImage, score: float, copy: CopyMatch | None) -> Match:
     if copy is None:
         return Match(image.data_id, image.entity, image.note, score)
-    return Match(image.data_id, image.entity, image.note, score, copy.verdict, copy.edits)
+    return Match(image.data_id, image.entity, image.note, score, copy.verdict, copy.edits, aligned=True)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from bot.blocks.button_state.base import MAX_BUTTON_VALUE, MAX_METADATA, MAX_NUMBER, InteractionState
 from bot.blocks.button_state.forms import NOTHING_ENTERED, FormInput, FormState
-from bot.blocks.button_state.options import decode_image_option, decode_option, encode_image_option, encode_option
+from bot.blocks.button_state.options import (
+    decode_comparison,
+    decode_image_option,
+    decode_option,
+    encode_comparison,
+    encode_image_option,
+    encode_option,
+)
 from bot.blocks.button_state.searches import (
     WITH_TEXT,
     WITHOUT_TEXT,
+    CompareState,
     SearchState,
     decode_searches,
     encode_part,
@@ -33,6 +41,7 @@ __all__ = [
     "WITH_TEXT",
     "AddState",
     "CommandState",
+    "CompareState",
     "EntityState",
     "FindState",
     "FormInput",
@@ -43,9 +52,11 @@ __all__ = [
     "MergeState",
     "NameState",
     "SearchState",
+    "decode_comparison",
     "decode_image_option",
     "decode_option",
     "decode_searches",
+    "encode_comparison",
     "encode_image_option",
     "encode_option",
     "encode_part",

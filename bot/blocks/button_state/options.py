@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bot.blocks.button_state.base import MAX_NUMBER
-from bot.blocks.button_state.searches import SearchState
+from bot.blocks.button_state.searches import CompareState, SearchState
 from bot.blocks.button_state.subjects import ImageState
 from bot.blocks.limits import OPTION_VALUE, length
 from bot.blocks.wording.errors import STALE_BUTTON
 from bot.domain.errors import InvalidInput
 
 _SAME_THREAD = "="
+_IMAGE = ":"
+"""Separates an action from the image that it is about."""
 
 
 def encode_option(action: str, search: SearchState) -> str | None:
@@ -48,6 +50,18 @@ def decode_option(text: str) -> tuple[str, SearchState]:
     if not all(abs(number) <= MAX_NUMBER for number in (search.top, search.minimum, search.offset)):
         raise InvalidInput(STALE_BUTTON)
     return action, search
+
+
+def encode_comparison(action: str, state: CompareState) -> str | None:
+    """Return a comparison as the value of a menu's option; None if it is too long for one."""
+    return encode_option(f"{action}{_IMAGE}{state.image}", state.search)
+
+
+def decode_comparison(text: str) -> tuple[str, CompareState]:
+    """Read what ``encode_comparison`` wrote. Raises InvalidInput."""
+    named, search = decode_option(text)
+    action, _, image = named.partition(_IMAGE)
+    return action, CompareState.of(search, search.database, image)
 
 
 def encode_image_option(action: str, image: ImageState) -> str | None:

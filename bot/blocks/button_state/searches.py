@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from bot.blocks.button_state.base import InteractionState
 from bot.blocks.wording.errors import STALE_BUTTON
@@ -62,6 +63,39 @@ class SearchState(InteractionState):
         except ValueError:
             raise InvalidInput(STALE_BUTTON) from None
         return PictureRegion(left, top, width, height)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareState(InteractionState):
+    """A picture that was searched with, and the stored image that it is compared with.
+
+    The fields are those of ``SearchState``, with the database that has the image. ``image`` is its data id.
+    """
+
+    file: str = ""
+    url: str = ""
+    channel: str = ""
+    message: str = ""
+    database: str = ""
+    part: str = ""
+    image: str = ""
+
+    @classmethod
+    def of(cls, search: SearchState, database: str, image: str) -> Self:
+        """Return the state for a match of a search."""
+        return cls(search.file, search.url, search.channel, search.message, database, search.part, image)
+
+    @property
+    def search(self) -> SearchState:
+        """The asked picture, as a search."""
+        return SearchState(
+            file=self.file,
+            url=self.url,
+            channel=self.channel,
+            message=self.message,
+            database=self.database,
+            part=self.part,
+        )
 
 
 def encode_part(region: PictureRegion) -> str:

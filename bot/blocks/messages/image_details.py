@@ -50,8 +50,13 @@ def address(link: str) -> str:
 
 
 def provenance(record: ImageRecord) -> str:
-    """Return ``added by @ada, Nov 23, 2025 · original message``."""
-    added = wording.provenance(date_text(record.added_at), user_mention(record.added_by))
+    """Return ``posted by @ada, Nov 23, 2025 · original message``, or by whom it was added if that was by hand."""
+    mention, posted_at = user_mention(record.added_by), record.posted_at
+    added = (
+        wording.provenance(date_text(record.added_at), mention)
+        if posted_at is None
+        else wording.posted(date_text(posted_at), mention)
+    )
     if record.origin is not None and _PERMALINK.fullmatch(record.origin.permalink):
         return f"{added}  ·  <{escape(record.origin.permalink)}|{wording.ORIGINAL_MESSAGE}>"
     return added

@@ -17,6 +17,7 @@ ADD_IMAGE = "Add image"
 ADD_IMAGES = "Add images"
 CHOOSE_PICTURE = "Look at one picture"
 SEARCH_PART = "Search part of it"
+COMPARE = "Compare"
 
 SEARCH_BY_IMAGE = "Search by image"
 CREATE_DATABASE = "Create a database"
@@ -24,7 +25,8 @@ CHOOSE_DATABASE = "Choose a database"
 WATCH_CHANNEL = "Watch a channel"
 
 EDIT = "Edit"
-EDIT_SETTINGS = "Edit settings"
+SETTINGS = "Settings"
+ADD = "Add"
 BROWSE = "Browse"
 FIND_SIMILAR = "Find similar"
 MOVE = "Move to another id"
@@ -38,6 +40,7 @@ SORT_BY_ID = "By id"
 STOP_WATCHING = "Stop watching"
 DELETE = "Delete"
 DELETE_IMAGE = "Delete this image"
+DELETE_DATABASE = "Delete this database"
 MERGE = "Merge"
 ADD_ANYWAY = "Add anyway"
 CANCEL = "Cancel"
@@ -73,6 +76,11 @@ def all_photos(number: int) -> str:
 def picture(number: int, name: str) -> str:
     """Return the option for one picture of several; its file name may be unknown."""
     return f"{number}. {name}" if name else f"Picture {number}"
+
+
+def compare_picture(number: int) -> str:
+    """Return the option that compares one picture of several with its best match."""
+    return f"Compare picture {number}"
 
 
 def search_in(database: str) -> str:

@@ -29,6 +29,8 @@ ADD_SUBMIT = "Add"
 ENTITY_LABEL = "Id of what the image shows"
 ENTITY_PLACEHOLDER = "VLV-0042/A"
 ENTITY_HINT = "Up to 64 characters, as your team writes it. Leave it empty to use the file name."
+ADD_PICTURES_TITLE = "Add images"
+ADD_ENTITY_HINT = "All these images get it. Leave it empty to use the files' names."
 MOVE_TITLE = "Move image"
 MOVE = "Move"
 MOVE_LABEL = "New id"
@@ -123,6 +125,12 @@ def kept_files(names: Sequence[str]) -> str:
     """Return which files a form still has, though its field is empty."""
     shown = ", ".join(names[:_FILES_NAMED]) + (", …" if len(names) > _FILES_NAMED else "")
     return f"Your images are still here: {shown}. Add others below if you like."
+
+
+def delete_database_confirmation(info: DatabaseInfo) -> tuple[str, str]:
+    """Return title and text of the confirmation dialog, which shows plain text."""
+    name, images = info.key.name, count_images(info.images)
+    return "Delete this database?", f"This leads to a form that deletes {name} with {images} for everyone."
 
 
 def delete_warning(info: DatabaseInfo) -> str:

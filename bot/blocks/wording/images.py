@@ -184,6 +184,11 @@ def provenance(date: str, mention: str) -> str:
     return f"added by {mention}, {date}" if mention else f"added {date}"
 
 
+def posted(date: str, mention: str) -> str:
+    """Return by whom a picture was posted in Slack, if that is known, and when."""
+    return f"posted by {mention}, {date}" if mention else f"posted {date}"
+
+
 OPEN_LINK = "open link"
 """Leads to the page of an id, such as in an ERP system."""
 

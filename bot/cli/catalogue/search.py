@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.catalogue.comparison import write_comparison
 from bot.cli.catalogue.picture_input import (
     REGION_FORM,
     PictureArgument,
@@ -38,6 +39,7 @@ from bot.cli.terminal.progress import ProgressLine
 from bot.domain.errors import FetchRefused, InvalidInput, PictureRefused
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.matches import MAX_RESULTS
+from bot.domain.pictures import Picture
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE
 from bot.services.search.search_result import SearchResult
 
@@ -74,12 +76,18 @@ def search(
         bool, typer.Option("--no-text", help="Don't read the text in the picture, which takes a second.")
     ] = False,
     opens: Annotated[bool, typer.Option("--open", help="Open the stored picture of the best match.")] = False,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write a JPEG that compares the picture with its best copy."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the ids of a database whose images are most like a picture, best first. A folder gets a line a picture."""
     request = _Request(pictures_to_search(images), top, minimum, region, not no_text)
     if opens and request.pictures.several:
         raise InvalidInput("--open needs one picture: it opens the best match.")
+    if compare is not None and request.pictures.several:
+        raise InvalidInput("--compare needs one picture: it compares that with its best copy.")
 
     async def work(session: ServiceSession) -> int:
         key = await session.database(database)
@@ -87,7 +95,8 @@ def search(
             return await _search_several(session, key, request, as_json=as_json)
         (picture,) = request.pictures.pictures
         try:
-            result = await _search(session, key, request, picture)
+            asked = await _asked(session, request, picture)
+            result = await _search(session, key, request, asked)
         except (PictureRefused, FetchRefused) as error:
             # Programs get the reason as it is, since they know which picture it was.
             raise type(error)(str(error) if as_json else with_name(picture.text, str(error))) from None
@@ -95,20 +104,27 @@ def search(
             show_documents(session.storage, [SearchOutcome(picture.text, result)], several=False)
         else:
             show_result(session.storage, result, minimum)
+        if compare is not None:
+            await write_comparison(session, asked, result, compare)
         return await _open_best(session, result) if opens else ExitCode.OK
 
     raise typer.Exit(context_of(ctx).run_with_services(work))
 
 
-async def _search(session: ServiceSession, key: DatabaseKey, request: _Request, named: PictureArgument) -> SearchResult:
-    picture = await read_picture(session, named)
-    if request.region is not None:
-        from bot.images.parts import cut  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this module
-
-        picture = cut(picture, parse_region(request.region, picture.source_size))
+async def _search(session: ServiceSession, key: DatabaseKey, request: _Request, picture: Picture) -> SearchResult:
     if request.reads_text:
         await session.services.read_query_text(key, picture)
     return await session.services.search.search(key, picture, limit=request.top, minimum=request.minimum)
+
+
+async def _asked(session: ServiceSession, request: _Request, named: PictureArgument) -> Picture:
+    """Return the picture, or the part of it that is searched."""
+    picture = await read_picture(session, named)
+    if request.region is None:
+        return picture
+    from bot.images.parts import cut  # noqa: PLC0415 - OpenCV takes 180 ms, and “--help” imports this module
+
+    return cut(picture, parse_region(request.region, picture.source_size))
 
 
 async def _search_several(session: ServiceSession, key: DatabaseKey, request: _Request, *, as_json: bool) -> int:
@@ -141,7 +157,7 @@ async def _outcome(
     session: ServiceSession, key: DatabaseKey, request: _Request, named: PictureArgument
 ) -> SearchOutcome:
     try:
-        return SearchOutcome(named.text, await _search(session, key, request, named))
+        return SearchOutcome(named.text, await _search(session, key, request, await _asked(session, request, named)))
     except (PictureRefused, FetchRefused, InvalidInput) as error:
         return SearchOutcome(named.text, error=str(error))
 

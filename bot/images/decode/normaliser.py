@@ -164,9 +164,12 @@ class Normaliser:
         """
         return await self._decode(data, lambda picture, copy: (picture, encode_jpeg(picture, copy)), self.limits)
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Run other CPU work with the same slots. Raises PictureRefused if it exceeds ``limits.seconds``."""
-        return await self._run(work, _SMALL_WORK)
+    async def run(self, work: Callable[[], T], memory: int = _SMALL_WORK) -> T:
+        """Run other CPU work, which takes ``memory`` bytes, with the same slots.
+
+        Raises PictureRefused if it exceeds ``limits.seconds``.
+        """
+        return await self._run(work, memory)
 
     async def close(self) -> None:
         """Shut down the executor, unless it was passed in, and the decoder processes. Queued work is cancelled."""

@@ -21,6 +21,20 @@ class MemberDirectory(Protocol):
         ...
 
 
+class RememberedMembers:
+    """Asks another directory once for each user, also if Slack doesn't answer."""
+
+    def __init__(self, members: MemberDirectory) -> None:
+        self._members = members
+        self._admins: dict[str, bool] = {}
+
+    async def is_admin(self, user: str) -> bool:
+        """Return whether the user is an admin or owner of the workspace."""
+        if user not in self._admins:
+            self._admins[user] = await self._members.is_admin(user)
+        return self._admins[user]
+
+
 class PermissionService:
     """Decides who may make changes that can't be undone.
 
@@ -30,6 +44,10 @@ class PermissionService:
 
     def __init__(self, admins: frozenset[str] = frozenset()) -> None:
         self._admins = admins
+
+    async def is_admin(self, user: str, members: MemberDirectory) -> bool:
+        """Return whether the user is an admin of the bot or of the workspace."""
+        return bool(user) and (user in self._admins or await members.is_admin(user))
 
     async def may_delete_database(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> bool:
         """Return whether the user is an admin or created the database."""

@@ -68,6 +68,7 @@ class AddService:
         origin: SlackOrigin | None = None,
         source_name: str = "",
         named_automatically: bool = False,
+        posted: bool = False,
         confirm: Confirm = always,
     ) -> ImageRecord:
         """Add one picture. Once this returns, the image survives a crash.
@@ -84,13 +85,22 @@ class AddService:
             origin: The Slack file and message that the image comes from, if any.
             source_name: The name of the file that was read, or empty.
             named_automatically: Whether the id was made from the file's name.
+            posted: Whether ``added_by`` posted the message of ``origin``.
             confirm: Runs last in the transaction.
 
         Raises AlreadyAdded if the database has the picture, whose image then has this origin too; UnknownDatabase
         (with a similar name, if there is one), BackendError, and the errors of ``confirm``.
         """
         image = NewImage(
-            picture, jpeg, entity, note, added_by, origin, source_name, named_automatically=named_automatically
+            picture,
+            jpeg,
+            entity,
+            note,
+            added_by,
+            origin,
+            source_name,
+            named_automatically=named_automatically,
+            posted=posted,
         )
         [outcome] = await self.add_all(key, [image], confirm)
         if isinstance(outcome, UserError):

@@ -65,6 +65,7 @@ def _document(origin: Origin) -> Mapping[str, object]:
         "file_name": origin.source_name,
         "entity": origin.entity,
         "named_automatically": origin.named_automatically,
+        "posted": origin.posted,
         "slack": slack
         and {
             "file": slack.file_id,
@@ -96,4 +97,5 @@ def _origin(given: Mapping[str, Any]) -> Origin:
         ),
         EntityId(str(given["entity"])) if given.get("entity") else None,
         named_automatically=given.get("named_automatically") is True,
+        posted=given.get("posted") is True,
     )

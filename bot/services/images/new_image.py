@@ -34,6 +34,8 @@ class NewImage:
     """The origins that the image had when it was exported. If there are any, the import is an origin at each place."""
     named_automatically: bool = False
     """Whether the id was made from the file's name."""
+    posted: bool = False
+    """Whether ``added_by`` posted the message of ``origin``."""
     written: EntityId | None = None
     """The id as it was typed, if the database writes it otherwise. The spelling may be that of a hidden image."""
 
@@ -49,6 +51,7 @@ class NewImage:
             self.origin,
             self.entity if self.written is None or not self.entity.is_same(self.written) else self.written,
             named_automatically=named,
+            posted=self.posted,
         )
         oldest_first = sorted(self.exported, key=lambda origin: origin.added_at)
         # Exports of earlier versions don't say which id an origin gave. The oldest gave the one that the image has.

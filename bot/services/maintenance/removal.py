@@ -151,6 +151,7 @@ class RemovalService:
                 await self._visual.delete_database(DatabaseKey(workspace, name))
         await self._databases.finish_deletions()
         await self._storage.bindings.forget_workspace(workspace)
+        await self._storage.home.forget_workspace(workspace)
         if stranded := await self._storage.thumbnails.abandon(workspace):
             log.warning("%d uploaded pictures stay in Slack, because the token of %s is gone", stranded, workspace)
         await self._storage.catalogue.forget_workspace(workspace)

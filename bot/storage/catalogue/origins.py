@@ -173,6 +173,7 @@ def _columns_of(origin: Origin) -> dict[str, Any]:
         "created_at": origin.added_at,
         "note": str(origin.note),
         "imported": origin.imported,
+        "posted": origin.posted,
         **_given(origin.entity),
         "named_automatically": origin.named_automatically,
         "source_name": origin.source_name,
@@ -194,6 +195,7 @@ def _origin_of(row: Row[Any]) -> Origin:
         slack=_slack_origin_of(row),
         entity=None if row.entity is None else EntityId(row.entity),
         imported=bool(row.imported),
+        posted=bool(row.posted),
         named_automatically=bool(row.named_automatically),
     )
 

@@ -20,15 +20,18 @@ class SqlRelayedPictures:
         self._database = database
         self._clock = clock
 
-    async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime) -> None:
+    async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime, picture: str | None = None) -> None:
         """Store a picture. It can be fetched on return, even inside a unit.
 
+        ``picture``: the digest of the stored picture that it shows. It is deleted with that.
         Raises RuntimeError if the unit's transaction has begun.
         """
 
         def work(connection: Connection) -> None:
             self._purge_now(connection)
-            connection.execute(insert(relayed_pictures).values(id=relay_id, jpeg=jpeg, expires_at=expires_at))
+            connection.execute(
+                insert(relayed_pictures).values(id=relay_id, jpeg=jpeg, expires_at=expires_at, picture=picture)
+            )
 
         await self._database.write_separately(work)
 

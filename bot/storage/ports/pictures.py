@@ -49,8 +49,11 @@ class PictureStore(Protocol):
 class RelayedPictures(Protocol):
     """Pictures lent to an outside service for a few minutes. Any process on the same database can serve them."""
 
-    async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime) -> None:
-        """Store a picture. It can be fetched on return, even inside a unit."""
+    async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime, picture: str | None = None) -> None:
+        """Store a picture. It can be fetched on return, even inside a unit.
+
+        ``picture``: the digest of the stored picture that it shows. It is deleted with that.
+        """
         ...
 
     async def get(self, relay_id: str) -> bytes:

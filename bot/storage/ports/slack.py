@@ -45,8 +45,11 @@ class Thumbnails(Protocol):
         """Delete the records of uploads, by Slack file id."""
         ...
 
-    async def note(self, workspace: WorkspaceId, file_id: str) -> None:
-        """Record a file before its upload. Unless ``put`` follows within an hour, it will be deleted from Slack."""
+    async def note(self, workspace: WorkspaceId, file_id: str, picture: str | None = None) -> None:
+        """Record a file before its upload. Unless ``put`` follows within an hour, it will be deleted from Slack.
+
+        ``picture``: the digest of the stored picture that it shows. It will be deleted with that.
+        """
         ...
 
     async def put(self, workspace: WorkspaceId, digest: str, file_id: str) -> None:

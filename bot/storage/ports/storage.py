@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.home import HomeRecords
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import PictureStore
 from bot.storage.ports.removals import DeletedDatabases, PendingRemovals
@@ -61,6 +62,11 @@ class Storage(Protocol):
     @property
     def inbox(self) -> Inbox:
         """The queue of jobs."""
+        ...
+
+    @property
+    def home(self) -> HomeRecords:
+        """What App Home shows of all databases."""
         ...
 
     @property

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from bot.domain.errors import PictureBeingRemoved
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
-from bot.storage.sql.schema.tables import databases, images, pending_removals, thumbnails
+from bot.storage.sql.schema.tables import databases, images, pending_removals, relayed_pictures, thumbnails
 from bot.storage.sql.sqlite import record_deletion
 
 PICTURE_LOCKS = "pictures"
@@ -71,12 +71,29 @@ def queue_pictures(connection: Connection, digests: Iterable[str], now: datetime
         _queue(connection, RemovalKind.PICTURE, "", wanted, now)
 
 
-def queue_uploads(connection: Connection, workspace: str, file_ids: Iterable[str], due_at: datetime) -> None:
-    """Queue the removal of files that the bot uploaded to Slack, from ``due_at`` on."""
+def queue_uploads(
+    connection: Connection, workspace: str, file_ids: Iterable[str], due_at: datetime, *, picture: str | None = None
+) -> None:
+    """Queue the removal of files that the bot uploaded to Slack, from ``due_at`` on.
+
+    ``picture``: the digest of the stored picture that they show. They are removed with it, if that is earlier.
+    """
     wanted = set(file_ids)
     if wanted:
         take_advisory_locks(connection, "uploads", wanted)
-        _queue(connection, RemovalKind.UPLOAD, workspace, wanted, due_at)
+        _queue(connection, RemovalKind.UPLOAD, workspace, wanted, due_at, picture=picture)
+
+
+def remove_temporary(connection: Connection, digests: Iterable[str], now: datetime) -> None:
+    """Remove what shows these pictures for a while: published comparisons now, and uploaded ones as soon as possible.
+
+    Call it in the transaction that deletes the images.
+    """
+    for some in in_batches(sorted(set(digests))):
+        connection.execute(delete(relayed_pictures).where(relayed_pictures.c.picture.in_(some)))
+        shown = (_removals.kind == RemovalKind.UPLOAD) & _removals.picture.in_(some) & (_removals.due_at > now)
+        waiting = _removals.state == RemovalState.WAITING
+        connection.execute(update(pending_removals).where(shown, waiting).values(due_at=now))
 
 
 def queue_unused_uploads(connection: Connection, digests: Iterable[str], now: datetime) -> None:
@@ -84,6 +101,8 @@ def queue_unused_uploads(connection: Connection, digests: Iterable[str], now: da
 
     Call it in the transaction that deletes the images.
     """
+    digests = set(digests)
+    remove_temporary(connection, digests, now)
     used = (
         select(images.c.id)
         .join(databases)
@@ -137,7 +156,15 @@ def keep_pictures(connection: Connection, digests: Collection[str], before: Remo
         connection.execute(delete(pending_removals).where(waiting, _removals.state == RemovalState.WAITING))
 
 
-def _queue(connection: Connection, kind: RemovalKind, workspace: str, names: Collection[str], due_at: datetime) -> None:
+def _queue(
+    connection: Connection,
+    kind: RemovalKind,
+    workspace: str,
+    names: Collection[str],
+    due_at: datetime,
+    *,
+    picture: str | None = None,
+) -> None:
     for some in in_batches(sorted(names)):
         ours = (_removals.kind == kind) & (_removals.workspace == workspace) & _removals.name.in_(some)
         rows = connection.execute(select(_removals.name, _removals.state).where(ours))
@@ -161,6 +188,7 @@ def _queue(connection: Connection, kind: RemovalKind, workspace: str, names: Col
                 "again": False,
                 "due_at": due_at,
                 "created_at": due_at,
+                "picture": picture,
             }
             for name in some
             if name not in known

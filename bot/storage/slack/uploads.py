@@ -46,10 +46,15 @@ class SqlThumbnails:
 
         return await self._database.read(work)
 
-    async def note(self, workspace: WorkspaceId, file_id: str) -> None:
-        """Record a file before its upload. Unless ``put`` follows within an hour, it will be deleted."""
+    async def note(self, workspace: WorkspaceId, file_id: str, picture: str | None = None) -> None:
+        """Record a file before its upload. Unless ``put`` follows within an hour, it will be deleted.
+
+        ``picture``: the digest of the stored picture that it shows. It will be deleted with that.
+        """
         due_at = self._clock() + UNFINISHED_AFTER
-        await self._database.write(lambda connection: queue_uploads(connection, workspace, [file_id], due_at))
+        await self._database.write(
+            lambda connection: queue_uploads(connection, workspace, [file_id], due_at, picture=picture)
+        )
 
     async def put(self, workspace: WorkspaceId, digest: str, file_id: str) -> None:
         """Record an upload. An earlier one of the picture will be deleted from Slack."""

@@ -82,6 +82,7 @@ class AdditionComposer:
                 origin=origin,
                 source_name=name[:MAX_SOURCE_NAME],
                 named_automatically=wanted.entity is None,
+                posted=bool(state.message) and state.message == requester.message,
                 confirm=lambda: self._check_not_deleted(requester.workspace, origin),
             )
         except AlreadyAdded:

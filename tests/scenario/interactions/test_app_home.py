@@ -161,11 +161,13 @@ async def test_settings_and_deletion_are_refused_to_others(slack: FakeSlack, sta
     app = await start()
     await run_command(slack, "db create parts")
     home, theirs = await open_home(slack), await open_home(slack, OTHER)
-    for action in ("database_settings", "delete_database"):
+    await slack.press_in_view(home, "database_settings")
+    form = await slack.wait_for_view("database_settings_form")
+    for view, action in ((home, "database_settings"), (form, "delete_database")):
         # They have no such button, so the press is forged.
         assert action not in str(theirs.body)
         before = len(slack.transcript)
-        await slack.press_in_view(home, action, user=OTHER)
+        await slack.press_in_view(view, action, user=OTHER)
         notice = await message_after(slack, before)
         assert "Ask one of them" in notice.text
         assert slack.state.channels[notice.channel].members == [OTHER]
@@ -179,14 +181,20 @@ async def test_database_is_deleted(slack: FakeSlack, start: Start) -> None:
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos")
     home = await open_home(slack)
-    await slack.press_in_view(home, "delete_database", about="parts")
+    assert "delete_database" not in str(home.body)
+    await slack.press_in_view(home, "database_settings", about="parts")
+    settings = await slack.wait_for_view("database_settings_form")
+    confirm = next(block["elements"][0]["confirm"] for block in settings.blocks if block["type"] == "actions")
+    assert "parts with 1 image" in confirm["text"]["text"]
+    await slack.press_in_view(settings, "delete_database")
     form = await slack.wait_for_view("delete_database_form")
+    assert len(slack.views()) == 2
     await slack.submit(form, {"name": "logos"})
     assert set(form.errors) == {"name"}
     await slack.submit(form, {"name": "parts"})
     await wait_until_hidden(slack, home, "`parts`")
     notice = await slack.wait_for(lambda m: m.text == "Deleted the database `parts` with 1 image.")
-    assert (form.closed, slack.state.channels[notice.channel].kind) == (True, "im")
+    assert (form.closed, settings.closed, slack.state.channels[notice.channel].kind) == (True, True, "im")
     assert await names_of(app) == ["logos"]
 
 
@@ -217,10 +225,12 @@ async def test_changes_work_if_slack_shows_no_home(slack: FakeSlack, start: Star
     home = await open_home(slack)
     await slack.press_in_view(home, "create_database")
     form = await slack.wait_for_view("create_database_form")
+    # The press has refreshed Home.
+    await idle(app)
     slack.refuse_next("views.publish", "unknown_method")
     await slack.submit(form, {"name": "parts"})
     await idle(app)
-    assert len(slack.calls("views.publish")) == 2
+    assert len(slack.calls("views.publish")) == 3
     assert await names_of(app) == ["parts"]
     assert slack.transcript == []
 

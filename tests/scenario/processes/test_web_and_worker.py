@@ -60,6 +60,19 @@ async def test_pages_and_sharing_work(slack: FakeSlack, web_and_worker: SlackApp
     assert public.to == ""
 
 
+async def test_comparison_is_opened_by_one_and_drawn_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    shared = await slack.upload(VALVE, mention=True)
+    answer = await slack.wait_for_reply(GENERAL, shared.ts)
+    await slack.press(answer, "results_compare:1")
+    for _ in range(1000):
+        if any("nothing differs" in view.everything for view in slack.views(SOMEONE)):
+            break
+        await asyncio.sleep(0.01)
+    [view] = slack.views(SOMEONE)
+    assert "Both pictures show the same, and nothing differs." in view.everything
+    assert [block["type"] for block in view.blocks].count("image") == 1
+
+
 async def test_forms_are_opened_by_one_and_processed_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.command("")
     form = await slack.wait_for_view("search_form")

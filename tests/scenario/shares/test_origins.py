@@ -9,7 +9,7 @@ from bot.domain.channels import ChannelMode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.values import ConversationKind
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import VALVE
+from tests.scenario.support.requests import GASKET, VALVE, run_command
 from tests.scenario.support.shares import images_in, settled, watch
 
 SECOND = "C0SECOND"
@@ -17,6 +17,7 @@ SECOND = "C0SECOND"
 
 async def collecting(slack: FakeSlack, start: Start, kind: ConversationKind = "public") -> SlackApp:
     slack.add_channel(SECOND, "second", kind=kind, members=[SOMEONE])
+    slack.add_channel("C0HAND", "by-hand")
     app = await start()
     await fill(app, "parts")
     for channel in (GENERAL, SECOND):
@@ -47,6 +48,25 @@ async def test_second_share_adds_an_origin(slack: FakeSlack, start: Start) -> No
         ("the first", SOMEONE),
         ("the second", SOMEONE),
     ]
+
+
+async def test_answer_says_who_posted_a_picture_and_who_added_one_by_hand(slack: FakeSlack, start: Start) -> None:
+    app = await collecting(slack, start)
+    shared = await slack.upload(slack.host(VALVE, "valve.png"))
+    assert await slack.wait_for_reaction(shared) == "white_check_mark"
+    by_hand = await slack.upload(slack.host(GASKET, "gasket.png"), channel="C0HAND", user="U0LEA")
+    await slack.wait_for_reply("C0HAND", by_hand.ts)
+    await run_command(slack, "add last in:parts id:gasket_7", channel="C0HAND")
+    await settled(slack, app)
+    posted, added = [
+        (await run_command(slack, f"search last in:parts {text}", channel=channel)).everything
+        for channel, text in ((GENERAL, "top:1"), ("C0HAND", "top:1"))
+    ]
+    seconds = shared.ts.partition(".")[0]
+    assert f"posted by <@{SOMEONE}>, <!date^{seconds}^" in posted
+    # Lea posted it, and somebody else added it.
+    assert f"added by <@{SOMEONE}>" in added
+    assert "posted" not in added
 
 
 async def test_author_of_another_id_learns_the_known_one(slack: FakeSlack, start: Start) -> None:

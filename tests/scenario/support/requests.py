@@ -77,7 +77,7 @@ def _options(message: Message) -> list[tuple[str, str]]:
     """Return the action and the value of each option of the message's menus."""
     menus = [element for element in _elements(message) if element["action_id"] == ActionId.MENU]
     options = [option["value"] for menu in menus for option in menu["options"]]
-    return [(MENU_ACTIONS[value.partition("|")[0]], value) for value in options]
+    return [(MENU_ACTIONS[value.partition("|")[0].partition(":")[0]], value) for value in options]
 
 
 def _elements(message: Message) -> list[dict[str, Any]]:

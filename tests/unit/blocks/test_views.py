@@ -1,14 +1,16 @@
 """Modals and App Home: their fields, and that Slack accepts them with any data."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.blocks.app_home import HomeContent, home_view
 from bot.blocks.button_state import FormInput, FormState, ListState, NameState, SearchState, encode_searches
+from bot.blocks.home.content import HomeContent
+from bot.blocks.home.view import home_view
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.modals import (
     add_form,
@@ -222,13 +224,13 @@ def test_home_shows_databases_and_channels_with_buttons() -> None:
     rows = [block["elements"] for block in view["blocks"] if block["type"] == "actions"]
     assert [[element["text"]["text"] for element in row] for row in rows] == [
         ["Search by image", "Create a database", "Watch a channel"],
-        ["Browse", "Edit settings", "Delete"],
-        ["Browse", "Edit settings", "Delete"],
+        ["Browse", "Add", "Settings"],
+        ["Browse", "Add", "Settings"],
         ["Edit", "Stop watching"],
         ["Edit"],
     ]
     assert ListState.decode(rows[2][0]["value"]) == ListState(database="logos")
-    assert NameState.decode(rows[2][1]["value"]) == NameState(database="logos")
+    assert {NameState.decode(element["value"]).database for element in rows[2][1:]} == {"logos"}
     assert NameState.decode(rows[3][1]["value"]) == NameState(channel="C0HERE")
 
 
@@ -295,4 +297,19 @@ def test_home_has_only_buttons_that_the_person_may_use() -> None:
         for element in block.get("elements", ())
         if element.get("action_id") in {ActionId.DELETE_DATABASE, ActionId.DATABASE_SETTINGS}
     ]
-    assert carried == ["logos", "logos"]
+    assert carried == ["logos"]
+    own = home_view(replace(home, changeable=None, changeable_channels=frozenset(), bindings=(HERE,)))
+    check_view(own)
+    assert "Settings" in pressable(own["blocks"])
+    # Somebody else may change the channel.
+    assert not {"Edit", "Stop watching"} & set(pressable(own["blocks"]))
+    assert "<#C0HERE>" in json.dumps(own)
+
+
+def test_database_is_deleted_from_its_settings_and_asked_twice() -> None:
+    settings_form = database_settings_form(info(), STATE)
+    check_view(settings_form)
+    delete = pressable(settings_form["blocks"])["Delete this database"]
+    assert (delete["action_id"], delete["style"]) == (ActionId.DELETE_DATABASE, "danger")
+    assert "1,234 images" in delete["confirm"]["text"]["text"]
+    assert list(fields(delete_database_form(info(), STATE))) == [InputId.NAME]

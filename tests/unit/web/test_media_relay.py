@@ -96,7 +96,7 @@ class MemoryRelayedPictures:
     def __init__(self) -> None:
         self.pictures: dict[str, tuple[bytes, datetime]] = {}
 
-    async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime) -> None:
+    async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime, picture: str | None = None) -> None:
         self.pictures[relay_id] = jpeg, expires_at
 
     async def get(self, relay_id: str) -> bytes:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.blocks.button_state import MAX_BUTTON_VALUE, EntityState, SearchState, encode_option, encode_searches
+from bot.blocks.button_state import (
+    MAX_BUTTON_VALUE,
+    CompareState,
+    EntityState,
+    SearchState,
+    encode_comparison,
+    encode_option,
+    encode_searches,
+)
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import OPTIONS, OVERFLOW_OPTIONS, Block, length, shorten, size
 from bot.blocks.messages.results.matches import PresentationOptions, RankedAnswer, SearchAnswer
@@ -48,7 +56,7 @@ class _Action:
         return None if value is None else option(self.label, value)
 
 
-_MORE, _ANOTHER, _ADD, _PART, _SHARE = "more", "another", "add", "part", "share"
+_MORE, _ANOTHER, _ADD, _PART, _SHARE, COMPARE = "more", "another", "add", "part", "share", "compare"
 
 MENU_ACTIONS = {
     _MORE: ActionId.MORE,
@@ -56,6 +64,7 @@ MENU_ACTIONS = {
     _ADD: ActionId.ADD_THIS,
     _PART: ActionId.CHOOSE_PART,
     _SHARE: ActionId.SHARE,
+    COMPARE: ActionId.COMPARE,
 }
 """The actions of a menu's options. Messages live for ever, so an option never changes its meaning."""
 
@@ -136,18 +145,33 @@ def photos_button(ranked: RankedAnswer) -> Block | None:
     return button(labels.all_photos(ranked.photos), ActionId.ENTITY_PHOTOS, value) if value else None
 
 
+def comparison_of(ranked: RankedAnswer, search: SearchState | None) -> CompareState | None:
+    """Return how the match is compared with the asked picture; None if nothing shows how they lie over each other."""
+    if search is None or ranked.record is None or not ranked.match.is_comparable:
+        return None
+    return CompareState.of(search, ranked.record.database.name, ranked.match.data_id)
+
+
+def compare_button(ranked: RankedAnswer, search: SearchState | None) -> Block | None:
+    """Return the button that compares a match with the asked picture, if that can be done."""
+    state = comparison_of(ranked, search)
+    value = state.encode() if state else None
+    # Each match of a message has a button of its own.
+    return button(labels.COMPARE, f"{ActionId.COMPARE}:{ranked.rank}", value) if value else None
+
+
 def actions_for_several(
-    pictures: Sequence[tuple[int, str, bool, PresentationOptions]],
+    pictures: Sequence[tuple[int, str, RankedAnswer | None, PresentationOptions]],
 ) -> tuple[list[Block], str]:
     """Return the one set of actions for several pictures, and a sentence if some of them don't fit.
 
     Args:
-        pictures: for each picture that was looked up its number, its name, whether it has a copy, and how it is shown.
+        pictures: for each picture that was looked up its number, its name, its best match, and how it is shown.
 
     """
     shown = [
-        (number, name, replace(options.state, known=known), options)
-        for number, name, known, options in pictures
+        (number, name, replace(options.state, known=best is not None and best.match.verdict.is_copy), options)
+        for number, name, best, options in pictures
         if options.state is not None
     ]
     if not shown:
@@ -166,7 +190,18 @@ def actions_for_several(
         elements.pop()
     wanted = bool(first.private and first.can_share) + bool(addable) + (first.databases > 1)
     problem = "" if len(elements) == wanted else wording.FEWER_BUTTONS if elements else wording.NO_BUTTONS
-    return [*elements, *_choice_of_picture(shown)], problem
+    return [*elements, *_choice_of_picture(shown, _comparisons(pictures))], problem
+
+
+def _comparisons(pictures: Sequence[tuple[int, str, RankedAnswer | None, PresentationOptions]]) -> list[Block]:
+    """Return the options that compare each picture with its best match, where that can be done."""
+    return [
+        option(labels.compare_picture(number), value)
+        for number, _, best, options in pictures
+        if best is not None
+        and (state := comparison_of(best, options.state)) is not None
+        and (value := encode_comparison(COMPARE, state)) is not None
+    ]
 
 
 def _button_for_all(label: str, action_id: str, states: Sequence[SearchState]) -> list[Block]:
@@ -179,13 +214,16 @@ def _button_for_all(label: str, action_id: str, states: Sequence[SearchState]) -
     return []
 
 
-def _choice_of_picture(shown: Sequence[tuple[int, str, SearchState, PresentationOptions]]) -> list[Block]:
-    """Return a menu that opens the whole answer for one of the pictures, with its own actions."""
+def _choice_of_picture(
+    shown: Sequence[tuple[int, str, SearchState, PresentationOptions]], comparisons: Sequence[Block]
+) -> list[Block]:
+    """Return a menu that opens the whole answer for one of the pictures, with its own actions, or compares it."""
     options = [
         option(labels.picture(number, one_line(name)), value)
         for number, name, state, _ in shown
         if (value := encode_option(_MORE, replace(state, offset=0))) is not None
-    ][:OPTIONS]
+    ]
+    options = [*options, *comparisons][:OPTIONS]
     if len(options) < LEAST_OPTIONS:
         return []
     if len(options) <= OVERFLOW_OPTIONS:

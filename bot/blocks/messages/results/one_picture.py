@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import Block, escape, fit
 from bot.blocks.messages.image_details import address, image_of
-from bot.blocks.messages.results.actions import MOST_BUTTONS, photos_button, result_actions
+from bot.blocks.messages.results.actions import MOST_BUTTONS, compare_button, photos_button, result_actions
 from bot.blocks.messages.results.matches import (
     DEFAULT_PRESENTATION,
     AskedPicture,
@@ -58,8 +58,12 @@ def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRE
 def _match(ranked: RankedAnswer, options: PresentationOptions) -> list[Block]:
     """Return a match. The best one has a large picture, unless it is unlikely, and a button to its other pictures."""
     is_large = ranked.rank == 1 and ranked.match.verdict is not Verdict.UNLIKELY
-    accessory = photos_button(ranked) if is_large and options.state is not None else None
-    return match_blocks(ranked, options.pictures, large=is_large, accessory=accessory)
+    photos = photos_button(ranked) if is_large and options.state is not None else None
+    compare = compare_button(ranked, options.state)
+    if is_large and photos is None:
+        return match_blocks(ranked, options.pictures, large=True, accessory=compare)
+    blocks = match_blocks(ranked, options.pictures, large=is_large, accessory=photos)
+    return [*blocks, buttons([compare])] if compare else blocks
 
 
 def headline(found: SearchAnswer, start: int = 0) -> str:

@@ -142,7 +142,10 @@ class _Several:
             if picture.found is not None
         ]
         actions, problem = actions_for_several(
-            [(number, name, _has_copy(found), options) for number, name, found, options in answered]
+            [
+                (number, name, found.matches[0] if found.matches else None, options)
+                for number, name, found, options in answered
+            ]
         )
         sentences = _left_out([(found, options) for _, _, found, options in answered])
         row = [buttons(actions, BlockId.BUTTONS)] if actions else []
@@ -181,10 +184,6 @@ class _Several:
             section(f"{title}\n{text}"), options.pictures.get(best.match.data_id, NO_PICTURE), alt_text
         )
         return [shown, *note_below(best, note_shown), *said]
-
-
-def _has_copy(found: SearchAnswer) -> bool:
-    return bool(found.matches) and found.matches[0].match.verdict.is_copy
 
 
 def _left_out(answered: Sequence[tuple[SearchAnswer, PresentationOptions]]) -> list[str]:

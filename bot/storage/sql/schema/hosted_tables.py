@@ -64,5 +64,8 @@ relayed_pictures = Table(
     Column("id", String(64), primary_key=True),
     Column("expires_at", UtcTime, nullable=False),
     Column("jpeg", LargeBinary, nullable=False),
+    # The digest of the stored picture that a comparison shows.
+    Column("picture", String(64)),
     Index(None, "expires_at"),
+    Index(None, "picture"),
 )

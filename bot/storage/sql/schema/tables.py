@@ -46,6 +46,7 @@ __all__ = [
     "embedded_pending_points",
     "embedded_point_features",
     "embedded_vectors",
+    "home_visits",
     "hosted_databases",
     "hosted_deletions",
     "hosted_images",
@@ -146,6 +147,7 @@ image_origins = Table(
     Column("entity_key", ENTITY_KEY),
     Column("named_automatically", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("imported", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("posted", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Index(None, "image_id", "created_at", "id"),
     Index(None, "entity_key"),
     Index(None, "author"),
@@ -200,6 +202,20 @@ thumbnails = Table(
     Index(None, "digest"),
 )
 
+# What each person had seen when they opened App Home: the newest origin then (``seen``), and at the opening before
+# (``since``, null at the first). ``event`` is Slack's id of the last opening.
+home_visits = Table(
+    "home_visits",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("person", String(64), primary_key=True),
+    Column("event", String(64), nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("since", BigInteger),
+    Column("since_at", UtcTime),
+)
+
 # What has to be removed outside SQL: stored pictures, and pictures uploaded to Slack. Rows are written in the
 # transaction that deletes what named them.
 pending_removals = Table(
@@ -215,8 +231,11 @@ pending_removals = Table(
     Column("again", Boolean(create_constraint=False), nullable=False),
     Column("due_at", UtcTime, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    # The digest of the stored picture that a temporary upload shows.
+    Column("picture", String(64)),
     UniqueConstraint("kind", "workspace", "name"),
     Index(None, "kind", "state", "due_at"),
+    Index(None, "picture"),
     sqlite_autoincrement=True,
 )
 

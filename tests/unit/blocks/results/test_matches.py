@@ -1,21 +1,24 @@
 """A match in an answer: its headline, verdict, note, words and picture."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 
-from bot.blocks.button_state import EntityState
+from bot.blocks.button_state import CompareState, EntityState
 from bot.blocks.ids import ActionId
+from bot.blocks.limits import Block
 from bot.blocks.messages.fallback import without_pictures
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.results.matches import PresentationOptions
 from bot.blocks.messages.results.one_picture import search_reply
 from bot.domain.identifiers import DataId
-from bot.domain.matches import TextAgreement
-from bot.services.search.grouping import FoundImage
+from bot.domain.matches import TextAgreement, Verdict
+from bot.services.search.grouping import FoundImage, RankedMatch
 from tests.fixtures.records import with_first_origin
 from tests.unit.blocks.answers import (
     HOSTILE,
+    PICTURES,
     STATE,
     check,
     match,
@@ -43,6 +46,42 @@ def test_match_shows_all_details() -> None:
         assert part in text
     assert reply.text == "Best match in parts: valve_0042, 9.8/10, edited copy."
     assert pressable(reply.blocks) == {}
+
+
+def test_picture_of_a_message_was_posted_when_and_by_whom_it_was() -> None:
+    by_hand = match(origin="https://fake.slack.com/archives/C1/p1")
+    assert by_hand.record is not None
+    assert by_hand.record.origin is not None
+    slack = dataclasses.replace(by_hand.record.origin, message_ts="1762160400.000100")
+    posted = with_first_origin(by_hand.record, posted=True, slack=slack, author="U0LEA")
+    for record, words in (
+        (posted, "posted by <@U0LEA>, <!date^1762160400^"),
+        (with_first_origin(posted, author=""), "posted <!date^1762160400^"),
+        (by_hand.record, "added by <@U0ADDER>"),
+    ):
+        assert words in shown(search_reply(result(dataclasses.replace(by_hand, record=record))))
+
+
+def test_match_that_is_laid_over_the_picture_can_be_compared() -> None:
+    def comparable(one: RankedMatch, *, aligned: bool = True) -> RankedMatch:
+        return dataclasses.replace(one, match=dataclasses.replace(one.match, aligned=aligned))
+
+    best, second = comparable(match()), comparable(match(rank=2, entity="pump_7"))
+    reply = search_reply(result(best, second), PresentationOptions(pictures=PICTURES, state=STATE))
+    check(reply)
+    buttons = [element for element in all_elements(reply.blocks) if element["action_id"].startswith(ActionId.COMPARE)]
+    assert [element["text"]["text"] for element in buttons] == ["Compare", "Compare"]
+    state = CompareState.decode(buttons[1]["value"])
+    assert (state.image, state.database, state.file) == (second.match.data_id, "parts", STATE.file)
+    similar = comparable(dataclasses.replace(best, match=dataclasses.replace(best.match, verdict=Verdict.SIMILAR)))
+    for one in (comparable(match(), aligned=False), similar):
+        plain = search_reply(result(one), PresentationOptions(pictures=PICTURES, state=STATE))
+        assert "Compare" not in str(plain.blocks)
+
+
+def all_elements(blocks: Sequence[Block]) -> list[Block]:
+    accessories = [block["accessory"] for block in blocks if block.get("accessory", {}).get("type") == "button"]
+    return [*accessories, *(one for block in blocks if block["type"] == "actions" for one in block["elements"])]
 
 
 def test_entity_with_several_photos_is_one_row() -> None:

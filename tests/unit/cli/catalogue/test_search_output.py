@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 
 from bot.cli.catalogue.search_output import SearchOutcome, show_outcome, show_summary
 from bot.cli.terminal.exit_codes import ExitCode
@@ -142,6 +143,23 @@ def test_best_match_is_opened(stocked: Vsearch, pictures: Path, monkeypatch: pyt
     assert failed.code == ExitCode.FAILED
     assert f"The picture is {opened[0]}" in failed.err
     assert stocked("search", pictures, "--open").code == ExitCode.USAGE
+
+
+def test_comparison_is_written_and_described(stocked: Vsearch, pictures: Path, tmp_path: Path) -> None:
+    written = tmp_path / "comparison.jpg"
+    found = stocked("search", pictures / "pump.jpg", "--compare", written)
+    assert found.code == ExitCode.OK
+    assert "Both pictures show the same, and nothing differs." in found.err
+    with Image.open(written) as image:
+        assert image.format == "JPEG"
+    strange = tmp_path / "strange.png"
+    Image.effect_noise((320, 240), 120).save(strange)
+    unlike = stocked("search", strange, "--compare", tmp_path / "none.jpg")
+    assert unlike.code == ExitCode.USAGE
+    assert "nothing to compare" in unlike.err
+    assert not (tmp_path / "none.jpg").exists()
+    assert stocked("search", pictures, "--compare", written).code == ExitCode.USAGE
+    assert "Can't write" in stocked("search", pictures / "pump.jpg", "--compare", tmp_path / "no" / "x.jpg").err
 
 
 def test_image_is_named_by_the_end_of_its_data_id(stocked: Vsearch) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.adapters.memory import MemorySearch
-from bot.domain.catalogue import ImageRecord, OriginScope, SlackOrigin
+from bot.domain.catalogue import ImageRecord, Moment, OriginScope, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
@@ -20,6 +20,7 @@ from bot.services.images.deletion import DeleteService
 from bot.services.maintenance import removal
 from bot.services.maintenance.removal import RemovalService
 from bot.storage.catalogue.catalogue import SqlCatalogue
+from bot.storage.ports.home import Visit
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
 from tests.fakes.inbox import share
@@ -191,6 +192,7 @@ async def test_removing_a_workspace_leaves_others_unchanged(harness: Harness, mo
     ):
         await storage.catalogue.record_workspace(workspace)
         await storage.bindings.put(ChannelBinding(workspace, "C1", ChannelMode.COLLECT))
+        await storage.home.record_visit(workspace, "U1", Visit(Moment(BEGINNING, 1), None, "E1"))
         await storage.inbox.put(share(number, workspace))
         await storage.thumbnails.put(workspace, record.digest, f"F{number}")
 
@@ -205,6 +207,7 @@ async def test_removing_a_workspace_leaves_others_unchanged(harness: Harness, mo
     assert [job.workspace for job in await storage.inbox.claim("worker", 9, 15)] == [OTHER_TEAM]
     assert await harness.left(THEIRS) == {stay.data_id}
     assert len(await storage.bindings.all(OTHER_TEAM)) == 1
+    assert [await storage.home.visit(one, "U1") is not None for one in (TEAM, OTHER_TEAM)] == [False, True]
     assert await storage.thumbnails.get(OTHER_TEAM, [stay.digest]) == {stay.digest: "F3"}
     assert await harness.removal.remove_workspace(TEAM) == 0
 

@@ -15,8 +15,8 @@ from bot.domain.find_words import index_tokens, picture_tokens, whole_id_token
 from bot.domain.matches import PictureRegion
 from bot.domain.texts import PictureText, TextLine, index_words
 
-revision = "0021"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,39 @@
+"""The databases in App Home: each with a picture, and what can be done with it."""
+
+from __future__ import annotations
+
+from bot.blocks.button_state import ListState, NameState
+from bot.blocks.home.content import HomeContent, Section
+from bot.blocks.ids import ActionId
+from bot.blocks.limits import Block
+from bot.blocks.messages.image_details import NO_PICTURE, with_picture
+from bot.blocks.reply import button, buttons, heading, section
+from bot.blocks.wording import buttons as labels
+from bot.blocks.wording import home as wording
+from bot.domain.catalogue import DatabaseInfo
+
+
+def databases_section(home: HomeContent) -> Section:
+    """Return the databases, or that there are none."""
+    if home.databases:
+        entries = tuple(_entry(home, info) for info in home.databases)
+        return Section((heading(wording.DATABASES),), entries, wording.more_databases)
+    none = wording.NO_DATABASES_FOR_GUEST if home.is_guest else wording.NO_DATABASES
+    return Section((heading(wording.DATABASES), section(none)))
+
+
+def _entry(home: HomeContent, info: DatabaseInfo) -> tuple[Block, ...]:
+    name, newest = info.key.name, home.newest.get(info.key.name)
+    text = section(wording.database_entry(info, newest))
+    if newest is not None:
+        picture = home.pictures.get(newest.data_id, NO_PICTURE)
+        text = with_picture(text, picture, wording.newest_alt(name, newest.entity))
+    value = NameState(database=name).encode() or ""
+    actions = [button(labels.ADD, ActionId.ADD_PICTURES, value)]
+    if info.images:
+        actions.insert(
+            0, button(labels.BROWSE, f"{ActionId.LIST_PAGE}:browse", ListState(database=name).encode() or "")
+        )
+    if home.changeable is None or name in home.changeable:
+        actions.append(button(labels.SETTINGS, ActionId.DATABASE_SETTINGS, value))
+    return text, buttons(actions)

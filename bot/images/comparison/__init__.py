@@ -1,0 +1,1 @@
+"""The comparison picture: two pictures side by side, one aligned with the other, and what differs between them."""

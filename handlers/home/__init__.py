@@ -1,0 +1,1 @@
+"""Composes App Home for one person. Listeners import it."""
