@@ -85,7 +85,7 @@ def are_alike(one: str, other: str) -> bool:
 
 def show_different_words(query: PictureText, stored: PictureText) -> bool:
     """Return whether two pictures have the same layout, but other words in it."""
-    ours, theirs = _words(query), _words(stored)
+    ours, theirs = placed_words(query), placed_words(stored)
     placed = _placement(ours, theirs)
     if placed is None:
         return False
@@ -96,7 +96,7 @@ def show_different_words(query: PictureText, stored: PictureText) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class PlacedWord:
     """A word as it is compared: folded, and where it is. ``is_sure``: it was read for sure."""
 
     folded: str
@@ -122,18 +122,18 @@ class _Placement:
         )
 
 
-def _words(text: PictureText) -> list[_Word]:
+def placed_words(text: PictureText) -> list[PlacedWord]:
     """Return the words of all lines. Where a word is in its line follows from the letters before it."""
     return [word for line in text.sure_lines for word in _words_of(line)]
 
 
-def _words_of(line: TextLine) -> Iterator[_Word]:
+def _words_of(line: TextLine) -> Iterator[PlacedWord]:
     is_sure, box = _is_sure(line), line.box
     letter = box.width / max(len(line.text), 1)
     for found in _WORD.finditer(line.text):
         if folded := "".join(words_of(found.group())):
             left, width = box.left + found.start() * letter, len(found.group()) * letter
-            yield _Word(folded, is_sure, PictureRegion(left, box.top, width, box.height))
+            yield PlacedWord(folded, is_sure, PictureRegion(left, box.top, width, box.height))
 
 
 def _is_sure(line: TextLine) -> bool:
@@ -143,7 +143,7 @@ def _is_sure(line: TextLine) -> bool:
     return line.confidence >= SURE and not at_edge
 
 
-def _placement(ours: Sequence[_Word], theirs: Sequence[_Word]) -> _Placement | None:
+def _placement(ours: Sequence[PlacedWord], theirs: Sequence[PlacedWord]) -> _Placement | None:
     """Return where the query lies in the stored picture, as the words of both show; None if they don't."""
     first, second = _unique(ours), _unique(theirs)
     pairs = [(first[word].box, second[word].box) for word in first.keys() & second.keys()]
@@ -168,7 +168,7 @@ def _axis(pairs: Sequence[tuple[PictureRegion, PictureRegion]], side: str, scale
     return scale, median(to - scale * of for of, to in points)
 
 
-def _unique(words: Sequence[_Word]) -> Mapping[str, _Word]:
+def _unique(words: Sequence[PlacedWord]) -> Mapping[str, PlacedWord]:
     counts = Counter(word.folded for word in words)
     return {word.folded: word for word in words if counts[word.folded] == 1 and len(word.folded) >= _SHORT}
 
@@ -196,7 +196,7 @@ def _is_same_place(one: PictureRegion, other: PictureRegion) -> bool:
     return min(abs(begin), abs(end), abs(begin + end) / 2) <= MAX_STRAY / 2
 
 
-def _lacking(words: Sequence[_Word], others: Sequence[_Word]) -> list[_Word]:
+def _lacking(words: Sequence[PlacedWord], others: Sequence[PlacedWord]) -> list[PlacedWord]:
     """Return the words that were read for sure and that the other picture doesn't have near their place.
 
     Right at their place is not enough: the lines of a tilted picture overlap their neighbours.
@@ -205,11 +205,11 @@ def _lacking(words: Sequence[_Word], others: Sequence[_Word]) -> list[_Word]:
         word
         for word in words
         if word.is_sure
-        and all(_gap(word.box, other.box) > NEAR or _differ(word.folded, other.folded) for other in others)
+        and all(_gap(word.box, other.box) > NEAR or differ(word.folded, other.folded) for other in others)
     ]
 
 
-def _differ(word: str, other: str) -> bool:
+def differ(word: str, other: str) -> bool:
     """Return whether a word is not another one: misread, cut off, or read together with its neighbour."""
     longest = max(len(word), len(other))
     common = max(_common_beginning(word, other), _common_beginning(word[::-1], other[::-1]))

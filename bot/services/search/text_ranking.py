@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from bot.domain.identifiers import DataId
 from bot.domain.matches import SAME_ITEM_SCORE, Match, TextAgreement, Verdict
 from bot.domain.texts import PictureText, words_of
+from bot.services.search.foreign_words import MIN_HEIGHT, are_of_different_items
 from bot.services.search.text_differences import are_alike, show_different_words
 
 TEXT_WEIGHT = 4.0
@@ -29,8 +30,9 @@ SAME_ITEM_SIMILARITY, SAME_ITEM_LEAD, SAME_ITEM_WORDS, SAME_ITEM_COVERAGE = 0.75
 """What proves the same item: the similarity of the texts, how much it exceeds that of every other item, the words that
 agree, and the share of the stored text that the query has. A pack of another flavour has most of the words too."""
 
-WEAK_ITEM_SCORE, WEAK_ITEM_SIMILARITY = 8.65, 0.55
-"""Score below which points leave the same item in doubt, and the similarity of the texts that it then needs."""
+SAME_ITEM_ALIKE = 8.0
+"""Least score without text of a match that words may call the same item. Brand, kind and slogan agree on every flavour,
+so words alone are wrong where a flavour isn't stored: docs/decisions/0046."""
 
 MIN_WORD = 2
 """Characters of a word that is compared. Single letters are mostly misread textures."""
@@ -145,7 +147,9 @@ def rank(
         for match in matches
     ]
     judged = [
-        _judged(match, before, scored, evidence) if match.data_id in evidence else match
+        _checked(query, _judged(match, before, scored, evidence), before, texts[match.data_id])
+        if match.data_id in evidence
+        else match
         for match, before in zip(scored, matches, strict=True)
     ]
     # The sort is stable, so matches without texts keep their order.
@@ -180,33 +184,42 @@ def _scored(query: ComparedText, match: Match, stored: ComparedText, evidence: T
     return replace(match, score=min(match.score, MAX_SCORE), verdict=Verdict.SIMILAR, edits=(), text=found)
 
 
-def _judged(
-    match: Match,
-    before: Match,
-    scored: Sequence[Match],
-    evidence: Mapping[DataId, TextEvidence],
-) -> Match:
-    """Call the best match the same item, if its text proves that. Other pictures of its entity don't compete.
-
-    ``before`` is the match without text. If its points left it in doubt, words that hardly agree take the verdict back.
-    """
-    if match.verdict.is_copy or (match.text is not None and match.text.contradicts):
+def _judged(match: Match, before: Match, scored: Sequence[Match], evidence: Mapping[DataId, TextEvidence]) -> Match:
+    """Call a match the same item if it is alike without text too, and its text proves it. ``before``: without text."""
+    if match.verdict.is_copy or before.score < SAME_ITEM_ALIKE or (match.text is not None and match.text.contradicts):
         return match
+    if not _proves_same_item(match, scored, evidence):
+        return match
+    return replace(match, score=max(match.score, SAME_ITEM_SCORE), verdict=Verdict.SAME_ITEM)
+
+
+def _checked(query: ComparedText, match: Match, before: Match, stored: ComparedText) -> Match:
+    """Return the match, no longer as the same item if the words show different ones. Points can't tell flavours."""
+    # Few matches are called the same item, so the words of few pictures are compared with one another.
+    if match.verdict is not Verdict.SAME_ITEM:
+        return match
+    # What only words show, a small word refutes.
+    least = MIN_HEIGHT if before.verdict is Verdict.SAME_ITEM else 0.0
+    if not are_of_different_items(query.text, stored.text, least):
+        return match
+    return replace(match, verdict=Verdict.SIMILAR)
+
+
+def _proves_same_item(match: Match, scored: Sequence[Match], evidence: Mapping[DataId, TextEvidence]) -> bool:
+    """Return whether a match is the best, and no other item's text is nearly as similar.
+
+    Other pictures of its entity don't compete.
+    """
     own = evidence[match.data_id]
-    is_weak = before.score < WEAK_ITEM_SCORE and own.similarity < WEAK_ITEM_SIMILARITY
-    if before.verdict is Verdict.SAME_ITEM and is_weak:
-        return replace(match, verdict=Verdict.SIMILAR)
     # First, because few texts get that far, and the rest looks at every other match.
     if not own.may_be_same_item:
-        return match
+        return False
     rivals = [one for one in scored if not one.verdict.is_copy and not one.entity.is_same(match.entity)]
     most = max((evidence[one.data_id].similarity for one in rivals if one.data_id in evidence), default=0.0)
     # A rival with as many words may have been misread.
     agreeing = match.text.agreeing if match.text else 0
     is_best = all(match.score >= one.score and (one.text is None or agreeing > one.text.agreeing) for one in rivals)
-    if not (is_best and own.similarity >= SAME_ITEM_LEAD * most):
-        return match
-    return replace(match, score=max(match.score, SAME_ITEM_SCORE), verdict=Verdict.SAME_ITEM)
+    return is_best and own.similarity >= SAME_ITEM_LEAD * most
 
 
 def _bounded(score: float) -> float:

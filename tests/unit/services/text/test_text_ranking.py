@@ -31,7 +31,7 @@ STORED = {"apple": APPLE, "orange": ORANGE, "milk": MILK}
 
 
 def test_words_bring_the_right_item_up() -> None:
-    first, *others = ranked(SHELF, STORED, match("milk", 6.0), match("orange", 5.5), match("apple", 5.0))
+    first, *others = ranked(SHELF, STORED, match("orange", 8.2), match("apple", 8.0), match("milk", 6.0))
     assert (first.entity, first.verdict, first.text) == ("apple", Verdict.SAME_ITEM, TextAgreement(3, 3))
     assert 8 <= first.score <= MAX_SCORE
     assert {other.verdict for other in others} == {Verdict.SIMILAR}
@@ -49,16 +49,30 @@ def test_another_flavour_is_not_the_same_item() -> None:
     assert (best.entity, best.verdict) == ("orange", Verdict.SIMILAR)
 
 
-@pytest.mark.parametrize(("score", "verdict"), [(8.55, Verdict.SIMILAR), (8.8, Verdict.SAME_ITEM)])
-def test_words_that_hardly_agree_confirm_no_doubtful_item(score: float, verdict: Verdict) -> None:
-    shown = text_of("BRAVO", "MANGO", "SMOOTHIE", "PRESSED")
-    (best, *_) = ranked(shown, STORED, match("orange", score, Verdict.SAME_ITEM), match("milk", 5.0))
-    assert (best.entity, best.verdict) == ("orange", verdict)
+def test_words_alone_show_no_item() -> None:
+    first, *_ = ranked(SHELF, STORED, match("milk", 6.0), match("orange", 5.5), match("apple", 5.0))
+    assert (first.entity, first.verdict) == ("apple", Verdict.SIMILAR)
+
+
+@pytest.mark.parametrize("score", [8.55, 8.9])
+@pytest.mark.parametrize("shown", [("BRAVO", "MANGO", "SMOOTHIE", "PRESSED"), ("BRAVO", "JUICE")])
+def test_words_of_another_flavour_take_the_same_item_back(shown: tuple[str, ...], score: float) -> None:
+    said = match("orange", score, Verdict.SAME_ITEM)
+    (best, *_) = ranked(text_of(*shown), STORED, said, match("milk", 5.0))
+    assert (best.entity, best.verdict) == ("orange", Verdict.SIMILAR)
+    assert best.score >= score
+
+
+@pytest.mark.parametrize("before", [Verdict.SIMILAR, Verdict.SAME_ITEM])
+def test_small_words_of_another_flavour_refute_only_words(before: Verdict) -> None:
+    small = TextLine("MANGO", 0.99, PictureRegion(0.1, 0.38, 0.2, 0.02))
+    (best, *_) = ranked(PictureText((*APPLE.lines, small)), STORED, match("apple", 8.5, before), match("milk", 5.0))
+    assert (best.entity, best.verdict) == ("apple", before)
 
 
 def test_pictures_of_one_item_do_not_compete() -> None:
     spellings = {"front": "Apple", "back": "APPLE"}
-    pictures = [replace(match(name, 6.0), entity=EntityId(entity)) for name, entity in spellings.items()]
+    pictures = [replace(match(name, 8.0), entity=EntityId(entity)) for name, entity in spellings.items()]
     best = ranked(SHELF, {"front": APPLE, "back": APPLE, "milk": MILK}, *pictures)
     assert {one.verdict for one in best} == {Verdict.SAME_ITEM}
 
