@@ -1,4 +1,5 @@
-// Adds what the stand-in's page lacks: file inputs, channel menus, buttons and preselected options in modals, and dates.
+// Adds what the stand-in's page lacks: file inputs, channel menus, buttons and preselected options in modals, text
+// fields in the bot's home, and dates.
 (() => {
   "use strict";
   const Socket = window.WebSocket;
@@ -6,6 +7,7 @@
   let channels = [];
   let completedView = null; // id of the view whose fields were completed
   let home = ""; // the page's last request for the bot's home
+  let homeBlocks = []; // of the bot's home that the page shows
   let user = ""; // who the page last acted as
   let socket = null;
   let addedValues = new Map(); // block id: promise of the value of a field that we added
@@ -69,6 +71,11 @@
         if (message.t === "init") channels = message.state.channels.filter((channel) => !channel.is_im);
         if (message.t === "init") stack = message.state.modalStack;
         if (message.t === "view") stack = message.stack ?? [];
+        if (message.t === "home") {
+          homeBlocks = message.view?.blocks ?? [];
+          // The page changes nothing if it shows the same home already.
+          setTimeout(complete, 50);
+        }
       });
     }
 
@@ -100,6 +107,23 @@
       row.querySelectorAll("button").forEach((node, place) => {
         if (elements[place]?.type === "button") node.addEventListener("click", () => press(view, rows[index], elements[place]));
       });
+    });
+  };
+
+  // The page shows the type of a text field in the home instead of the field.
+  const addHomeFields = () => {
+    const blocks = homeBlocks.filter(({ type, element }) => type === "input" && element.type === "plain_text_input");
+    document.querySelectorAll(".home .bk-input > .bk-unknown").forEach((node, index) => {
+      const { element, block_id: block } = blocks[index] ?? {};
+      if (!element) return;
+      const input = field("input", { type: "text", placeholder: element.placeholder?.text ?? "", maxLength: element.max_length ?? 3000 });
+      input.setAttribute("aria-label", blocks[index].label.text);
+      input.addEventListener("keydown", ({ key }) => {
+        if (key !== "Enter" || !input.value) return;
+        const action = { type: element.type, action_id: element.action_id, block_id: block, value: input.value };
+        socket.send(JSON.stringify({ t: "block_action", channel: "", messageTs: "", user, action, appId: JSON.parse(home).appId }));
+      });
+      node.replaceWith(input);
     });
   };
 
@@ -147,6 +171,7 @@
 
   const complete = () => {
     document.querySelectorAll(".mrkdwn").forEach(decode);
+    addHomeFields();
     document.querySelectorAll(".bk-overflow:not([title])").forEach((menu) => {
       menu.title = "More actions";
       // Without this, an option could be chosen only once.

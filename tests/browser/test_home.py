@@ -30,6 +30,15 @@ async def test_home_shows_pictures_channels_and_what_is_new(slack: SlackPage) ->
     await slack.screenshot(f"home_{slack.width}")
 
 
+async def test_words_typed_into_home_are_answered_in_a_direct_message(slack: SlackPage) -> None:
+    await slack.go_to("vsearch")
+    field = slack.home.get_by_label("Find by words")
+    await field.fill("gear_24t")
+    await field.press("Enter")
+    await slack.go_to("You")
+    await expect(slack.messages.last).to_contain_text("gear_24t")
+
+
 async def test_database_is_created_filled_and_deleted_from_home(slack: SlackPage, samples: Path) -> None:
     name = f"drafts_{slack.width}"
     await slack.go_to("vsearch")

@@ -6,7 +6,7 @@ from bot.blocks.button_state import ListState, NameState
 from bot.blocks.home.content import HomeContent, Section
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import Block
-from bot.blocks.messages.image_details import NO_PICTURE, with_picture
+from bot.blocks.messages.image_details import NO_PICTURE, provenance, with_picture
 from bot.blocks.reply import button, buttons, heading, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import home as wording
@@ -24,8 +24,9 @@ def databases_section(home: HomeContent) -> Section:
 
 def _entry(home: HomeContent, info: DatabaseInfo) -> tuple[Block, ...]:
     name, newest = info.key.name, home.newest.get(info.key.name)
-    text = section(wording.database_entry(info, newest))
+    text = section(wording.database_entry(info))
     if newest is not None:
+        text = section(wording.database_entry(info, wording.newest_image(newest.entity, provenance(newest))))
         picture = home.pictures.get(newest.data_id, NO_PICTURE)
         text = with_picture(text, picture, wording.newest_alt(name, newest.entity))
     value = NameState(database=name).encode() or ""

@@ -17,8 +17,8 @@ from bot.blocks.mrkdwn import (
     user_mention,
 )
 from bot.blocks.wording.databases import database_line
-from bot.domain.catalogue import DatabaseInfo, ImageRecord, NewImages
-from bot.domain.identifiers import DatabaseName
+from bot.domain.catalogue import DatabaseInfo, NewImages
+from bot.domain.identifiers import DatabaseName, EntityId
 
 INTRODUCTION = "*Have we seen this image before?*\nShare an image in a channel I'm in, or send me one."
 DATABASES = "Databases"
@@ -126,12 +126,14 @@ def more_lines(number: int) -> str:
     return f"And {number:,} more."
 
 
-def database_entry(info: DatabaseInfo, newest: ImageRecord | None = None) -> str:
+def database_entry(info: DatabaseInfo, newest: str = "") -> str:
     """Return a database with its size, and its newest image or when and by whom it was created."""
-    if newest is None:
-        return f"{database_line(info)}\n{created(info)}"
-    by = f" by {author}" if (author := user_mention(newest.added_by)) else ""
-    return f"{database_line(info)}\nNewest: {entity_code(newest.entity)}, added{by}, {date_text(newest.added_at)}"
+    return f"{database_line(info)}\n{newest or created(info)}"
+
+
+def newest_image(entity: EntityId, provenance: str) -> str:
+    """Return the id of a database's newest image, and who posted or added it."""
+    return f"Newest: {entity_code(entity)}, {provenance}"
 
 
 def created(info: DatabaseInfo) -> str:

@@ -132,10 +132,9 @@ async def test_many_new_images_are_counted_up_to_a_limit(storage: SqlStorage, mo
 def add_pending(rows: SqlVectorRows) -> None:
     """Add the vectors of two images whose points wait."""
     rows.create(PARTS)
-    database_id = rows.state(PARTS).id
-    for number in (1, 2):
-        image_id = rows.add_image(database_id, DataId(f"parts-{number}"), EntityId("x"), Note(), NOW)
-        rows.add_vector(database_id, image_id, "model", (b"embedding", b"fingerprint", b"", b"", b"luminance"))
+    features = (b"embedding", b"fingerprint", b"", b"", b"luminance")
+    images = [(DataId(f"parts-{number}"), EntityId("x"), Note(), NOW, features) for number in (1, 2)]
+    rows.add_images(rows.state(PARTS).id, "model", images)
 
 
 async def test_unfinished_images_are_counted_as_far_as_they_are_visible(storage: SqlStorage) -> None:
