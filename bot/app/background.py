@@ -19,6 +19,7 @@ from bot.telemetry.supervision import supervised
 
 if TYPE_CHECKING:
     # The API server runs removals too, and loads nothing of Slack's.
+    from handlers.moderation.report_editor import DueDeletions
     from handlers.replies.uploads import ThumbnailUploads
     from handlers.slack.clients import Clients
 
@@ -30,7 +31,7 @@ DRAIN_TIMEOUT_S = 14
 
 @asynccontextmanager
 async def running_jobs(
-    services: Services, worker: JobWorker, clients: Clients, uploads: ThumbnailUploads
+    services: Services, worker: JobWorker, clients: Clients, uploads: ThumbnailUploads, due: DueDeletions
 ) -> AsyncIterator[None]:
     """Run the worker, maintenance and pending removals until the context exits."""
     maintenance = PeriodicMaintenance(
@@ -46,6 +47,7 @@ async def running_jobs(
         running_removals(services, _upload_removal(services, clients, uploads)),
         supervised("text reading", services.text_reading.run),
         supervised("points of pictures", services.points.run),
+        supervised("deletions of originals", due.run),
     ):
         yield
 

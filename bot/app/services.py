@@ -30,6 +30,7 @@ from bot.services.maintenance.point_completion import BackgroundPoints
 from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
 from bot.services.search.copies import CopyFinder
+from bot.services.search.exclusions import Exclusions
 from bot.services.search.lookup import LookupService, RequestText
 from bot.services.search.picture_comparison import ComparisonService
 from bot.services.search.result_cache import new_result_cache
@@ -143,7 +144,14 @@ def _compose(
     recent = new_result_cache(settings.cache_ttl_s, settings.cache_size, metrics)
     downloads = new_download_memory(settings)
     ranker = StoredTextRanker(storage.texts, queries)
-    search = SearchService(visual, catalogue, recent, metrics, ranker if reader.is_available else NullTextRanker())
+    search = SearchService(
+        visual,
+        catalogue,
+        recent,
+        metrics,
+        ranker if reader.is_available else NullTextRanker(),
+        exclusions=Exclusions(storage.excluded_pairs),
+    )
     request_text = _request_text(ranker, queries, reader)
     lookup = LookupService(search, catalogue, request_text)
     additions = AddService(visual, storage, metrics=metrics)

@@ -36,6 +36,7 @@ from bot.web.slack_endpoint import SlackEndpoint
 from bot.web.slack_signature import SlackSignature
 from handlers.errors import ListenerWrapper
 from handlers.inbox.picture_sightings import PictureSightings
+from handlers.moderation.report_editor import DueDeletions
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.text_updates import TextUpdates
 from handlers.slack import http_bridge
@@ -80,6 +81,7 @@ class SlackApp:
     web: ASGIApp
     metrics: PrometheusMetrics
     worker: JobWorker
+    due: DueDeletions
 
 
 @asynccontextmanager
@@ -117,9 +119,10 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         web = _web_app(settings, services, endpoint=endpoint, pages=pages, links=links, metrics=metrics)
         await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:
+            due = slack_listeners.due_deletions(dependencies, services.storage, clients, settings.retention_days)
             if settings.runs_jobs:
-                await jobs.enter_async_context(running_jobs(services, worker, clients, dependencies.uploads))
-            yield SlackApp(services, identity, infrastructure.wrapper, bolt, web, metrics, worker)
+                await jobs.enter_async_context(running_jobs(services, worker, clients, dependencies.uploads, due))
+            yield SlackApp(services, identity, infrastructure.wrapper, bolt, web, metrics, worker, due)
 
 
 def _web_app(
@@ -252,6 +255,7 @@ def _dependencies(
         corrections=services.corrections,
         exports=services.exports,
         channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
+        editors=storage.editors,
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(
             services.lookup,

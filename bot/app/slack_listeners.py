@@ -36,9 +36,14 @@ from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
 from handlers.listeners.listener_set import Listeners
 from handlers.listeners.mentions import MentionListener
+from handlers.listeners.report_actions import ReportActionListener
 from handlers.listeners.shortcuts import ShortcutListener
 from handlers.listeners.views import ViewListener
 from handlers.modals.forms import ModalOpener
+from handlers.moderation.report_actions import ReportButtons
+from handlers.moderation.report_composer import ReportComposer
+from handlers.moderation.report_editor import DueDeletions, ReportEditor
+from handlers.moderation.report_sender import ReportSender
 from handlers.register import register
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -113,7 +118,14 @@ def _listeners(
         commands=commands,
         mentions=MentionListener(commands, dependencies, answers, infrastructure.metrics),
         actions=ActionListener(
-            dependencies, answers, forms, home, commands, deferral=deferral, metrics=infrastructure.metrics
+            dependencies,
+            answers,
+            forms,
+            home,
+            commands,
+            deferral=deferral,
+            metrics=infrastructure.metrics,
+            reports=ReportActionListener(report_buttons(dependencies, infrastructure.storage)),
         ),
         views=ViewListener(dependencies, answers, home, deferral, infrastructure.metrics),
         shortcuts=ShortcutListener(answers, forms, deferral, infrastructure.metrics),
@@ -142,6 +154,13 @@ def job_runner(
         infrastructure.pictures,
         dependencies.presenter,
     )
+    reports = ReportSender(
+        report_composer(dependencies, storage),
+        storage.reports,
+        storage.locks,
+        dependencies.presenter,
+        dependencies.directories,
+    )
     shares = ShareRunner(
         clients=infrastructure.clients,
         inbox=storage.inbox,
@@ -151,6 +170,7 @@ def job_runner(
         pictures=infrastructure.pictures,
         presenter=dependencies.presenter,
         collector=collector,
+        reports=reports,
         directories=dependencies.directories,
         updates=dependencies.updates,
     )
@@ -174,6 +194,39 @@ def job_runner(
         uninstalls=UninstallRunner(removal, storage.catalogue, infrastructure.clients, installations),
         deletions=DeletionRunner(removal, infrastructure.clients, dependencies.uploads),
         inbox=storage.inbox,
+    )
+
+
+def report_composer(dependencies: SlackDependencies, storage: Storage) -> ReportComposer:
+    """Build the composer of the guard's reports."""
+    return ReportComposer(
+        storage.reports, dependencies.catalogue, dependencies.channel_settings, dependencies.presenter
+    )
+
+
+def report_buttons(dependencies: SlackDependencies, storage: Storage) -> ReportButtons:
+    """Build what handles the buttons of reports."""
+    return ReportButtons(dependencies, storage.reports, storage.report_actions, report_editor(dependencies, storage))
+
+
+def report_editor(dependencies: SlackDependencies, storage: Storage) -> ReportEditor:
+    """Build what edits the messages of reports."""
+    composer = report_composer(dependencies, storage)
+    return ReportEditor(composer, storage.reports, storage.locks, dependencies.directories)
+
+
+def due_deletions(
+    dependencies: SlackDependencies, storage: Storage, clients: Clients, retention_days: int | None
+) -> DueDeletions:
+    """Build what deletes originals that moderators forgot, and old reports."""
+    return DueDeletions(
+        storage.reports,
+        storage.report_actions,
+        dependencies.catalogue,
+        dependencies.deletions,
+        clients=clients,
+        editor=report_editor(dependencies, storage),
+        retention_days=retention_days,
     )
 
 
@@ -203,6 +256,7 @@ __all__ = [
     "SlackInfrastructure",
     "ThumbnailUploads",
     "attach",
+    "due_deletions",
     "job_runner",
     "overview",
     "presenter",

@@ -30,12 +30,13 @@ from bot.blocks.modal_fields import (
 )
 from bot.blocks.mrkdwn import code, escape_sentence, points
 from bot.blocks.reply import button, buttons, confirmation, context_block, option, plain_text, section
+from bot.blocks.rule_fields import rule_fields
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import errors
 from bot.blocks.wording import forms as wording
 from bot.blocks.wording.home import created
 from bot.domain.catalogue import DatabaseInfo
-from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.channels import DEFAULT_RULES, ChannelBinding, ChannelMode
 from bot.domain.links import EXAMPLE, MAX_TEMPLATE
 
 ViewPayload = dict[str, Any]
@@ -198,6 +199,7 @@ def watch_form(
             hint=wording.MINIMUM_HINT,
             optional=True,
         ),
+        *rule_fields(binding.rules if binding is not None and mode is ChannelMode.GUARD else DEFAULT_RULES),
     ]
     if channel:
         state = replace(state, channel=channel)

@@ -121,6 +121,12 @@ def date_text(moment: datetime) -> str:
     return _date(utc, "{date_short_pretty}", f"{utc.day} {utc:%b %Y}")
 
 
+def day_text(moment: datetime) -> str:
+    """Return the date for use after “on”, which Slack writes in the reader's language: ``Nov 3, 2026``."""
+    utc = moment.astimezone(UTC)
+    return _date(utc, "{date_short}", f"{utc.day} {utc:%b %Y}")
+
+
 def ago_text(moment: datetime) -> str:
     """Return how long ago something was, which Slack keeps up to date: ``3 minutes ago``."""
     utc = moment.astimezone(UTC)

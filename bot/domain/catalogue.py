@@ -9,8 +9,12 @@ from enum import StrEnum
 
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.jobs import time_of_message
 
 _NO_NOTE = Note()
+
+_FIRST_S, _LAST_S = 1e9, 1e11
+"""Times that messages of Slack can have, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,12 @@ class Origin:
     imported: bool = field(default=False, compare=False)
     named_automatically: bool = field(default=False, compare=False)
     posted: bool = field(default=False, compare=False)
+
+    @property
+    def posted_at(self) -> datetime:
+        """When the message was posted; for other origins, when the image was added."""
+        seconds = time_of_message(self.slack.message_ts) if self.slack else 0.0
+        return datetime.fromtimestamp(seconds, UTC) if _FIRST_S < seconds < _LAST_S else self.added_at
 
     @property
     def is_operators(self) -> bool:
@@ -205,13 +215,7 @@ class ImageRecord:
     @property
     def posted_at(self) -> datetime | None:
         """When its author posted it in Slack, if that is where the oldest origin comes from."""
-        slack = self.first.slack
-        if not self.first.posted or slack is None:
-            return None
-        try:
-            return datetime.fromtimestamp(float(slack.message_ts), UTC)
-        except (ValueError, OverflowError, OSError):
-            return self.first.added_at
+        return self.first.posted_at if self.first.posted and self.first.slack else None
 
     @property
     def origin(self) -> SlackOrigin | None:

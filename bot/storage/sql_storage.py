@@ -33,6 +33,10 @@ from bot.storage.removals.deleted_databases import SqlDeletedDatabases
 from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.slack.channel_settings import SqlChannelBindings
 from bot.storage.slack.home import SqlHome
+from bot.storage.slack.moderation.actions import SqlReportActions
+from bot.storage.slack.moderation.editors import SqlSettingsEditors
+from bot.storage.slack.moderation.pairs import SqlExcludedPairs, SqlFeedback
+from bot.storage.slack.moderation.reports import SqlGuardReports
 from bot.storage.slack.oauth_states import SignedOAuthStates
 from bot.storage.slack.uploads import SqlThumbnails
 from bot.storage.sql import postgres
@@ -136,6 +140,31 @@ class SqlStorage:
     def bindings(self) -> SqlChannelBindings:
         """The modes and databases of channels."""
         return self._bindings
+
+    @property
+    def reports(self) -> SqlGuardReports:
+        """The reports of guard channels."""
+        return SqlGuardReports(self._database, self._clock)
+
+    @property
+    def report_actions(self) -> SqlReportActions:
+        """What moderators do about reports."""
+        return SqlReportActions(self._database, self._clock)
+
+    @property
+    def excluded_pairs(self) -> SqlExcludedPairs:
+        """Pairs that never match."""
+        return SqlExcludedPairs(self._database)
+
+    @property
+    def feedback(self) -> SqlFeedback:
+        """What people said about matches."""
+        return SqlFeedback(self._database, self._clock)
+
+    @property
+    def editors(self) -> SqlSettingsEditors:
+        """Who may change the settings of channels."""
+        return SqlSettingsEditors(self._database, self._clock)
 
     @property
     def inbox(self) -> SqlInbox:

@@ -156,7 +156,8 @@
     const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-minutes, "minute");
     const date = moment.toLocaleDateString("en-US", { month: "short", day: "numeric", year: "numeric" });
     const pretty = moment.toDateString() === new Date().toDateString() ? "today" : date;
-    return form.replace("{date_short_pretty}", pretty).replace("{ago}", ago) || fallback;
+    const dates = { "{date_short_pretty}": pretty, "{date_short}": date, "{ago}": ago };
+    return form.replace(/{\w+}/g, (name) => dates[name] ?? name) || fallback;
   };
 
   const decode = (node) => {

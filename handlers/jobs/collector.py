@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,22 +10,25 @@ from dataclasses import dataclass, field
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import AddState, SearchState
+from bot.blocks.button_state import AddState
 from bot.blocks.messages.additions import KnownImage, known_images_reply, refused_id_reply, with_previews
 from bot.blocks.messages.notices import collected_problems_reply
 from bot.blocks.reply import Reply
 from bot.blocks.wording.images import kept_under_file_name
 from bot.domain.catalogue import ImageRecord, SlackOrigin
-from bot.domain.channels import GUARD_MINIMUM, Audience, ChannelMode
+from bot.domain.channels import GUARD_MINIMUM, Audience, ChannelMode, Treatment
 from bot.domain.errors import AlreadyAdded, EntityRefused, UserError
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.domain.pictures import Picture
 from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
+from bot.services.channels.file_kinds import kinds_of
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.file_names import entity_of_file
 from bot.services.images.new_image import NewImage
 from bot.services.search.lookup import LookupResult
-from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, carried, retry_first_attempts
+from bot.services.search.search_result import SearchResult
+from handlers.inbox.share import Share, UnresolvedFile, carried, retry_first_attempts
+from handlers.moderation.report_sender import Repost
 from handlers.parsing.payloads import ImageShare, SharedFile
 from handlers.replies import delivery
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
@@ -85,31 +89,20 @@ class ShareCollector:
         self._pictures = pictures
         self._presenter = presenter
 
-    async def collect(self, share: Share, key: DatabaseKey, mode: ChannelMode) -> tuple[Reply, list[str]] | None:
-        """Add each image. Return an answer about reposts with their files' ids, or None.
+    async def collect(self, share: Share, key: DatabaseKey, mode: ChannelMode) -> list[Repost]:
+        """Add each image. Return reposts in a guard channel, without those that its readers may not know of.
 
         Raises BackendError and RetryLater.
         """
-        minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
         link = await permalink(share.client, share.message.channel, share.message.ts)
         reader = AnswerReader(share.audience, share.client)
-        outcome = _Outcome()
-        reposts: list[tuple[LookupResult, SearchState, str]] = []
+        outcome, reposts = _Outcome(), list[Repost]()
         for file in share.files:
             try:
                 image = await self._image(share, file, link)
-                if mode is ChannelMode.COLLECT:
-                    await self._collecting.collect(key, image)
-                elif found := await self._repost_guard.check(key, image, minimum, self._presenter.readers(reader)):
-                    state = share.state(file, key, minimum, MATCHES_SHOWN)
-                    preview = image.image.picture.is_preview
-                    reposts.append((LookupResult(file.name, found, is_preview=preview), state, file.id))
-                    continue
-                elif (there := await self._collecting.find(key, image)) and there.without_message(image.origin):
-                    # It was no repost, because the channel can't see it or its score is too low.
-                    outcome.known.append((file.name, there))
-                    continue
-                outcome.add(file, image.image)
+                if found := await self._add_or_check(share, (key, mode), file, image, outcome):
+                    assert isinstance(file, SharedFile)
+                    reposts.append(Repost(file, image, found))
             except AlreadyAdded:
                 # The image has this share as another origin, which is all that a collect channel needs.
                 outcome.known.append((file.name, await self._collecting.find(key, image)))
@@ -120,12 +113,47 @@ class ShareCollector:
                     outcome.problems.append((file.name, str(error)))
         await self._report(share, key, mode, outcome)
         # Leave out reposts whose matches the readers may not see. They may not even learn that there was a match.
-        are_visible = await self._presenter.has_anything(reader, [one for one, *_ in reposts])
-        visible = [repost for repost, is_visible in zip(reposts, are_visible, strict=True) if is_visible]
-        if not visible:
+        results = [LookupResult(repost.file.name, repost.found) for repost in reposts]
+        are_visible = await self._presenter.has_anything(reader, results)
+        return [repost for repost, is_visible in zip(reposts, are_visible, strict=True) if is_visible]
+
+    async def _add_or_check(
+        self,
+        share: Share,
+        where: tuple[DatabaseKey, ChannelMode],
+        file: SharedFile | UnresolvedFile,
+        image: SharedImage,
+        outcome: _Outcome,
+    ) -> SearchResult | None:
+        """Add an image, or return those that it repeats. Raises AlreadyAdded in a collect channel."""
+        key, mode = where
+        if mode is ChannelMode.COLLECT:
+            await self._collecting.collect(key, image)
+            outcome.add(file, image.image)
             return None
-        reply = await self._presenter.answer(reader, [one for one, *_ in visible], [state for _, state, _ in visible])
-        return reply, [file for *_, file in visible]
+        rules = share.binding.rules
+        kinds = kinds_of(image.image.picture, file.mimetype if isinstance(file, SharedFile) else "")
+        treatment = rules.treatment(share.message.user, kinds)
+        if treatment is Treatment.LEAVE:
+            return None
+        if treatment is Treatment.ADD:
+            with contextlib.suppress(AlreadyAdded):
+                await self._collecting.collect(key, image)
+            return None
+        minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
+        readers = self._presenter.readers(AnswerReader(share.audience, share.client))
+        if found := await self._repost_guard.check(key, image, minimum, readers, rules):
+            return found
+        if (there := await self._collecting.find(key, image)) and there.without_message(image.origin):
+            # It was no repost, because the channel can't see it, its score is too low, or the rules don't count it.
+            outcome.known.append((file.name, there))
+        else:
+            outcome.add(file, image.image)
+        return None
+
+    async def react_to_reposts(self, share: Share) -> None:
+        """React to a share with reposts in a quiet channel."""
+        await self._react(share, KNOWN)
 
     async def refuse(self, client: AsyncWebClient, message: ImageShare) -> None:
         """React to a share of which nothing can be added. The caller tells the user why."""

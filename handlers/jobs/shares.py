@@ -35,6 +35,7 @@ from handlers.jobs.collector import ShareCollector
 from handlers.jobs.share_captions import CaptionReader
 from handlers.jobs.share_databases import ShareDatabases
 from handlers.jobs.thread_answer import LeaseLost, ThreadAnswer
+from handlers.moderation.report_sender import ReportSender, Repost
 from handlers.parsing.payloads import ImageShare, SharedFile, decode_share
 from handlers.replies import delivery
 from handlers.replies.known_databases import KnownDatabases
@@ -66,6 +67,7 @@ class ShareRunner:
         pictures: PictureReader,
         presenter: AnswerPresenter,
         collector: ShareCollector,
+        reports: ReportSender,
         directories: DirectoryCache,
         updates: TextUpdates,
     ) -> None:
@@ -77,6 +79,7 @@ class ShareRunner:
         self._pictures = pictures
         self._presenter = presenter
         self._collector = collector
+        self._reports = reports
         self._directories = directories
         self._updates = updates
         known = KnownDatabases(lookup, channel_settings, directories)
@@ -195,8 +198,16 @@ class ShareRunner:
             await self._look_up(share, database, answer)
             return
         if reposts := await self._collector.collect(share, database, mode):
-            reply, files = reposts
-            await self._answer(share, reply, files, answer)
+            await self._report_reposts(share, database, reposts, answer)
+
+    async def _report_reposts(
+        self, share: Share, key: DatabaseKey, reposts: Sequence[Repost], answer: ThreadAnswer
+    ) -> None:
+        if share.binding.rules.quiet:
+            await self._collector.react_to_reposts(share)
+        if report := await self._reports.send(share, key, reposts):
+            await self._answer(share, report.reply, report.files, answer)
+            await self._reports.record(report, answer.posted)
 
     async def _look_up(self, share: Share, key: DatabaseKey, answer: ThreadAnswer) -> None:
         limit = share.modifiers.limit or MATCHES_SHOWN

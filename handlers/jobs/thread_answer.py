@@ -88,6 +88,11 @@ class ThreadAnswer:
         """The ids of the files that an earlier attempt answered."""
         return self._answered
 
+    @property
+    def posted(self) -> list[str]:
+        """The times of the messages that were posted, in order."""
+        return [posted.ts for posted, _ in self._posted]
+
     @asynccontextmanager
     async def progress(self) -> AsyncIterator[None]:
         """Say in the thread that the work goes on, if it takes long."""

@@ -34,7 +34,9 @@ from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
 from handlers.listeners.image_actions import ImageActions, opener_of
+from handlers.listeners.report_actions import ReportActionListener
 from handlers.modals.forms import ModalOpener
+from handlers.moderation.settings_changes import SettingsChanges
 from handlers.parsing.payloads.interactions import ActionRequest, parse_action
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
@@ -73,6 +75,7 @@ class ActionListener:
         *,
         deferral: RequestDeferral,
         metrics: Metrics,
+        reports: ReportActionListener,
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
@@ -85,6 +88,7 @@ class ActionListener:
         self._metrics = metrics
         images = ImageActions(dependencies, answers, forms)
         self._handlers: Mapping[str, HandleAction] = {
+            **reports.handlers,
             ActionId.MORE: self._more,
             ActionId.ANOTHER_DATABASE: self._another_database,
             ActionId.ADD_THIS: self._add_this,
@@ -249,7 +253,7 @@ class ActionListener:
 
     async def _unwatch(self, request: ActionRequest, requester: Requester) -> None:
         channel = NameState.decode(request.value).channel
-        binding = await self._dependencies.channel_settings.unwatch(requester.workspace, channel, requester.user)
+        binding = await SettingsChanges(self._dependencies).unwatch(requester, channel)
         if not self._home.is_home(request):
             await requester.reply_privately(watching_reply(binding, None))
 

@@ -23,8 +23,9 @@ from bot.blocks.messages.notices import (
     suggestion_reply,
     watching_reply,
 )
-from bot.blocks.reply import Reply
+from bot.blocks.reply import Reply, mrkdwn_reply
 from bot.blocks.wording.channels import DIRECT_MESSAGES_HAVE_NO_MODE
+from bot.blocks.wording.channels.rules import editors_set
 from bot.blocks.wording.help import delete_database_needs_form
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import EntityRefused, InvalidInput, UserError
@@ -34,6 +35,7 @@ from bot.telemetry.metrics import Metrics
 from handlers.errors import report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.modals.forms import ModalOpener, ModalsUnsupported
+from handlers.moderation.settings_changes import SettingsChanges
 from handlers.parsing import grammar
 from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
@@ -90,6 +92,7 @@ class CommandListener:
         self._pages = PageComposer(dependencies, answers)
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
+        self._settings = SettingsChanges(dependencies)
         self._deferral = deferral
         self._long_requests = long_requests
         self._metrics = metrics
@@ -109,6 +112,7 @@ class CommandListener:
             grammar.LinkDatabase: self._link_database,
             grammar.WatchCommand: self._watch,
             grammar.UnwatchCommand: self._unwatch,
+            grammar.SetEditors: self._set_editors,
             grammar.StatusCommand: self._status,
             grammar.HelpCommand: self._help,
         }
@@ -250,17 +254,20 @@ class CommandListener:
         mode = command.mode or (before.mode if before.mode is not ChannelMode.OFF else ChannelMode.LOOKUP)
         # A guard's minimum is for copies, so don't carry it over to another mode.
         minimum = before.minimum if command.minimum is None and mode is before.mode else command.minimum
-        binding = ChannelBinding(requester.workspace, requester.channel, mode, database, minimum, requester.user)
-        reply = watching_reply(await self._dependencies.channel_settings.watch(binding), database)
+        await self._settings.check(requester, requester.channel)
+        rules = await self._settings.rules(requester, before, mode, command.rules)
+        binding = ChannelBinding(requester.workspace, requester.channel, mode, database, minimum, requester.user, rules)
+        reply = watching_reply(await self._settings.watch(requester, binding), database)
         return await self._answers.with_invitation(requester, requester.channel, reply)
 
     async def _unwatch(self, invocation: Invocation[grammar.UnwatchCommand]) -> Reply:
         requester = invocation.requester
         _check_has_settings(requester)
-        binding = await self._dependencies.channel_settings.unwatch(
-            requester.workspace, requester.channel, requester.user
-        )
-        return watching_reply(binding, None)
+        return watching_reply(await self._settings.unwatch(requester, requester.channel), None)
+
+    async def _set_editors(self, invocation: Invocation[grammar.SetEditors]) -> Reply:
+        editors = await self._settings.set_editors(invocation.requester, invocation.command.editors)
+        return mrkdwn_reply(editors_set(editors))
 
     async def _status(self, invocation: Invocation[grammar.StatusCommand]) -> Reply:
         requester = invocation.requester

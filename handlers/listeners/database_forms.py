@@ -10,13 +10,15 @@ from bot.blocks.messages.notices import created_reply, database_deleted_reply, w
 from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding
-from bot.domain.errors import BackendError, UserError
+from bot.domain.errors import BackendError, UnknownDatabase, UserError
 from bot.domain.identifiers import DatabaseName
+from bot.services.access.permissions import NotAllowed
 from handlers.errors import DELETION_PROGRESS_AFTER_S, with_progress
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.submitted_modal import SubmittedModal
 from handlers.modals import fields
 from handlers.modals.fields import FieldErrors
+from handlers.moderation.settings_changes import SettingsChanges
 from handlers.parsing import grammar
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -32,6 +34,7 @@ class DatabaseForms:
         self._dependencies = dependencies
         self._answers = answers
         self._home = home
+        self._settings = SettingsChanges(dependencies)
 
     async def create(self, submitted: SubmittedModal) -> None:
         """Create a database; from an offer in a channel, let the channel use it."""
@@ -49,9 +52,7 @@ class DatabaseForms:
             return
         reply = created_reply(info)
         if submitted.state.binds:
-            binding = await self._dependencies.channel_settings.set_database_if_unset(
-                requester.workspace, submitted.state.binds, name, requester.user
-            )
+            binding = await self._settings.set_database_if_unset(requester, submitted.state.binds, name)
             if binding.database == name:
                 reply = joined([watching_reply(binding, name), reply])
                 reply = await self._answers.with_invitation(requester, binding.channel, reply)
@@ -96,13 +97,18 @@ class DatabaseForms:
         channel = submitted.state.channel or wanted.channel
         if not channel:
             raise FieldErrors({InputId.CHANNEL: wording.CHOOSE_CHANNEL})
-        binding = ChannelBinding(
-            requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user
-        )
+        before = await self._answers.binding(requester, channel)
         try:
-            await self._dependencies.channel_settings.watch(binding)
+            rules = await self._settings.rules(requester, before, wanted.mode, wanted.rules)
+            binding = ChannelBinding(
+                requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user, rules
+            )
+            await self._settings.watch(requester, binding)
+        except NotAllowed as error:
+            raise FieldErrors({InputId.MODE: fields.plain(str(error))}) from error
         except UserError as error:
-            raise FieldErrors({InputId.DATABASE: str(error)}) from error
+            field = InputId.DATABASE if isinstance(error, UnknownDatabase) else InputId.REPORT_TO
+            raise FieldErrors({field: fields.plain(str(error))}) from error
         await submitted.close()
         if submitted.state.home:
             await self._home.publish(requester)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from bot.blocks.ids import InputId
@@ -12,7 +13,7 @@ from bot.blocks.listing_forms import WHOLE_ENTITY
 from bot.blocks.modals import CHANNEL
 from bot.blocks.wording import find as find_wording
 from bot.blocks.wording import forms as wording
-from bot.domain.channels import ChannelMode
+from bot.domain.channels import NO_CHANGES, ChannelMode, FileKind, OwnReposts, RuleChanges
 from bot.domain.errors import InvalidInput
 from bot.domain.find_words import terms_of
 from bot.domain.identifiers import DatabaseName, EntityId, Note, database_or_all
@@ -22,6 +23,7 @@ from bot.services.search.search import DEFAULT_MINIMUM, TOP_SCORE
 from handlers.parsing.grammar import MAX_TOP
 from handlers.parsing.payloads import SharedFile
 from handlers.parsing.payloads.interactions import FormValues
+from handlers.parsing.watch_rules import parse_rules
 
 T = TypeVar("T")
 
@@ -82,12 +84,16 @@ class EditFields:
 
 @dataclass(frozen=True, slots=True)
 class WatchFields:
-    """The fields of the watch form; ``channel`` is empty if the form had no field for it."""
+    """The fields of the watch form; ``channel`` is empty if the form had no field for it.
+
+    Forms that earlier versions opened have no fields for ``rules``, which then stay as they are.
+    """
 
     mode: ChannelMode
     database: DatabaseName
     minimum: float | None
     channel: str
+    rules: RuleChanges = NO_CHANGES
 
 
 def search_fields(
@@ -203,6 +209,7 @@ def watch_fields(form: FormValues, default: str = "") -> WatchFields:
     mode = _choice(form, InputId.MODE)
     minimum = _checked(problems, InputId.MINIMUM, lambda: _score(form.texts.get(InputId.MINIMUM, "").strip()))
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    rules = _rules(form, problems) if mode == ChannelMode.GUARD else NO_CHANGES
     if problems or database is None or minimum is None:
         raise FieldErrors(problems)
     return WatchFields(
@@ -210,6 +217,7 @@ def watch_fields(form: FormValues, default: str = "") -> WatchFields:
         database,
         None if minimum < 0 else minimum,
         _choice(form, InputId.CHANNEL),
+        rules,
     )
 
 
@@ -222,6 +230,27 @@ def _url(form: FormValues, problems: dict[str, str]) -> str:
     if url and not _URL.fullmatch(url):
         problems[InputId.URL] = wording.URL_INVALID
     return url
+
+
+def _rules(form: FormValues, problems: dict[str, str]) -> RuleChanges:
+    """Return the rules that a form for a guard channel has fields for."""
+    given: dict[str, str] = {}
+    for field, name in ((InputId.WINDOW, "window"), (InputId.OWN, "own")):
+        if field in form.texts:
+            typed = form.texts[field].strip()
+            value = typed or ("off" if field == InputId.WINDOW else OwnReposts.REPORT)
+            given |= {name: value} if _checked(problems, field, partial(parse_rules, {name: value})) else {}
+    changes = parse_rules(given)
+    if InputId.PEOPLE in form.choices:
+        changes = replace(changes, people=form.choices[InputId.PEOPLE])
+    if InputId.EXEMPT in form.choices:
+        chosen = form.choices[InputId.EXEMPT]
+        changes = replace(changes, exempt=frozenset(kind for kind in FileKind if kind in chosen))
+    if InputId.REPORT_TO in form.choices:
+        changes = replace(changes, report_to=_choice(form, InputId.REPORT_TO))
+    if InputId.QUIET in form.choices:
+        changes = replace(changes, quiet=bool(form.choices[InputId.QUIET]))
+    return changes
 
 
 def _database(form: FormValues, default: str, *, or_all: bool = False) -> DatabaseName:

@@ -23,6 +23,7 @@ from bot.services.text.find import FindService
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.home import HomeRecords, JobOverview
 from bot.storage.ports.inbox import Inbox
+from bot.storage.ports.moderation import EditorSettings
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
 from handlers.replies.text_updates import TextUpdates
@@ -62,6 +63,7 @@ class SlackDependencies:
     corrections: CorrectionService
     exports: ExportService
     channel_settings: ChannelSettingsService
+    editors: EditorSettings
     permissions: PermissionService
     finder: PictureFinder
     presenter: AnswerPresenter

@@ -145,6 +145,10 @@ class AnswerPresenter:
         """Return the images that the readers may see, with only what they may see of them."""
         return await self._privacy.shown(records, reader.audience, self._directory(reader))
 
+    async def sees_channel(self, reader: AnswerReader, channel: str, kind: ChannelKind) -> bool:
+        """Return whether the readers may see what comes from a channel of a kind."""
+        return await self._privacy.sees_channel(reader.audience, self._directory(reader), channel, kind)
+
     async def hidden(self, reader: AnswerReader, key: DatabaseKey) -> frozenset[DataId]:
         """Return images of a database that the readers may not see. It may be incomplete."""
         return await self._privacy.hidden(key, reader.audience, self._directory(reader))

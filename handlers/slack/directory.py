@@ -150,6 +150,24 @@ class SlackDirectory:
             return True
         return not members.complete or not guests.isdisjoint(members.users)
 
+    async def creator(self, channel: str) -> str:
+        """Return who created a channel; empty if Slack doesn't tell."""
+        try:
+            about = (await self._client.conversations_info(channel=channel)).get("channel")
+        except UNREACHABLE as error:
+            log.info("conversations.info failed: %s", type(error).__name__)
+            return ""
+        return str(about.get("creator") or "") if isinstance(about, Mapping) else ""
+
+    async def is_within(self, channel: str, other: str) -> bool:
+        """Return whether all members of a channel are members of another one, as far as Slack tells."""
+        try:
+            members, others = await self._members(channel), await self._members(other)
+        except UNREACHABLE as error:
+            log.info("conversations.members failed: %s", type(error).__name__)
+            return False
+        return members.complete and members.users <= others.users
+
     async def is_bot_member(self, channel: str) -> bool:
         """Return whether the bot is a member of the channel, or True if Slack doesn't answer."""
         try:

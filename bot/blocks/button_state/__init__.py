@@ -30,6 +30,7 @@ from bot.blocks.button_state.subjects import (
     ListState,
     MergeState,
     NameState,
+    ReportState,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "ListState",
     "MergeState",
     "NameState",
+    "ReportState",
     "SearchState",
     "decode_comparison",
     "decode_image_option",

@@ -108,3 +108,12 @@ class CommandState(InteractionState):
     """The text of a command that a button runs, without ``/vsearch``."""
 
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportState(InteractionState):
+    """A guard's report. ``taken`` is the id of the action that a button undoes, ``image`` the data id to forget."""
+
+    report: str = ""
+    taken: str = ""
+    image: str = ""

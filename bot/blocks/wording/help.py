@@ -42,6 +42,8 @@ Lower: probably something else""",
 `/vsearch watch lookup in:parts` looks them up
 `/vsearch watch collect in:parts` adds them. :repeat: marks those that are there already
 `/vsearch watch guard in:parts min:9` reports copies and adds the rest
+`/vsearch watch guard window:30d own:10m allow:@lea report:#mods quiet` sets its rules
+`/vsearch watch editors:creators` says who may change this
 `/vsearch unwatch` ignores them
 `/vsearch status` shows the current mode""",
     "databases": """\

@@ -85,7 +85,7 @@ class AccessCheck:
         counts as public without a look-up.
         """
         audience = self._audience
-        own = frozenset({audience.channel} - {""})
+        own = audience.also | ({audience.channel} - {""})
         if audience.kind is ChannelKind.SHARED and not audience.is_one_person:
             # Members of other organisations read answers in a shared channel.
             return ChannelAccess(VisibleOrigins(own))

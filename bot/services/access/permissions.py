@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
+from bot.domain.channels import SettingsEditors
 from bot.domain.errors import UserError
 
 
@@ -59,6 +60,14 @@ class PermissionService:
     async def may_change_settings(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> bool:
         """Return whether the user may delete the database: the same people may change its settings."""
         return await self.may_delete_database(info, user, members)
+
+    async def may_change_channel(
+        self, editors: SettingsEditors, user: str, members: MemberDirectory, creator: str = ""
+    ) -> bool:
+        """Return whether the user may change the settings of a channel that ``creator`` created in Slack."""
+        if editors.everybody or await self.is_admin(user, members):
+            return True
+        return user in editors.people or (editors.creators and bool(user) and user == creator)
 
     async def may_delete_images(
         self, info: DatabaseInfo, records: Collection[ImageRecord], user: str, members: MemberDirectory

@@ -72,6 +72,12 @@ class PrivacyService:
                 seen[record.data_id] = replace(seen[record.data_id], entity=record.entity)
         return seen
 
+    async def sees_channel(
+        self, audience: Audience, channels: ChannelDirectory, channel: str, kind: ChannelKind
+    ) -> bool:
+        """Return whether everyone in the audience may see what comes from a channel of a kind."""
+        return channel in (await self._check(audience, channels).access({channel: kind})).visible.channels
+
     async def hidden(self, key: DatabaseKey, audience: Audience, channels: ChannelDirectory) -> frozenset[DataId]:
         """Return images of a database that are hidden from the audience: all of them, or none if there are too many.
 

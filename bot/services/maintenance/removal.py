@@ -72,16 +72,19 @@ class RemovalService:
         # Withdraw the file from the inbox first: a job that is adding it right now has either committed, and the origin
         # is found below, or will see that the file was withdrawn.
         await self._storage.inbox.withdraw(workspace, file=file_id)
+        await self._storage.reports.forget(workspace, file=file_id)
         return await self._remove_origins(OriginScope(workspace, file=file_id))
 
     async def remove_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> int:
         """Remove what came from a message. Return how many images had no other origin. Raises BackendError."""
         await self._storage.inbox.withdraw(workspace, channel=channel, message=message_ts)
+        await self._storage.reports.forget(workspace, channel=channel, message=message_ts)
         return await self._remove_origins(OriginScope(workspace, channel=channel, message=message_ts))
 
     async def remove_channel(self, workspace: WorkspaceId, channel: str) -> int:
         """Remove what came from a channel. Return how many images had no other origin. Raises BackendError."""
         await self._storage.inbox.withdraw(workspace, channel=channel, whole_channel=True)
+        await self._storage.reports.forget(workspace, channel=channel)
         return await self._remove_origins(OriginScope(workspace, channel=channel))
 
     async def remove_unshared(self, job: int, workspace: WorkspaceId, unsharing: Unsharing) -> int:
@@ -135,6 +138,8 @@ class RemovalService:
     async def remove_workspace(self, workspace: WorkspaceId) -> int:
         """Remove all data of a workspace and return the number of images. Raises BackendError."""
         await self._storage.inbox.forget_workspace(workspace)
+        # The operator's databases stay.
+        await self._storage.excluded_pairs.forget_workspace(workspace)
         removed, failures = 0, list[Exception]()
         for info in await self._storage.catalogue.databases(workspace):
             try:
@@ -152,6 +157,8 @@ class RemovalService:
         await self._databases.finish_deletions()
         await self._storage.bindings.forget_workspace(workspace)
         await self._storage.home.forget_workspace(workspace)
+        await self._storage.editors.forget_workspace(workspace)
+        await self._storage.reports.forget(workspace)
         if stranded := await self._storage.thumbnails.abandon(workspace):
             log.warning("%d uploaded pictures stay in Slack, because the token of %s is gone", stranded, workspace)
         await self._storage.catalogue.forget_workspace(workspace)

@@ -15,6 +15,7 @@ from bot.domain.matches import MAX_RESULTS, SIMILAR_SCORE, Caveat, Match, Matche
 from bot.domain.pictures import Picture
 from bot.domain.texts import PictureText
 from bot.services.databases import find_database, require_in_both
+from bot.services.search.exclusions import Exclusions, NoExclusions
 from bot.services.search.grouping import FoundImage, each_image, group_by_entity
 from bot.services.search.result_cache import CachedMatches, NullResultCache, ResultCache
 from bot.services.search.search_result import Readers, SearchResult
@@ -45,6 +46,7 @@ EXAMINED = 20
 """Matches that back ends examine closely, beginning with the nearest. Hidden ones among them take others' places."""
 
 _NO_RESULTS, _NO_METRICS, _NO_TEXTS = NullResultCache(), NullMetrics(), NullTextRanker()
+_NO_EXCLUSIONS = NoExclusions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class _Query:
 
     ``limit`` is the number of matches that are wanted, and ``images`` the number of images that the back end is asked
     for. Without ``by_entity``, each image is a match. ``text`` is that of the picture, if it is known.
+    ``never``: images that somebody said never match the picture.
     """
 
     info: DatabaseInfo
@@ -62,6 +65,7 @@ class _Query:
     images: int
     by_entity: bool
     text: PictureText | None
+    never: frozenset[DataId]
 
     def showable(self, matches: Sequence[Match]) -> list[Match]:
         """Return the matches that may be shown. The others are only counted."""
@@ -114,12 +118,15 @@ class SearchService:
         cache: ResultCache = _NO_RESULTS,
         metrics: Metrics = _NO_METRICS,
         texts: TextRanker = _NO_TEXTS,
+        *,
+        exclusions: Exclusions = _NO_EXCLUSIONS,
     ) -> None:
         self._visual = visual
         self._catalogue = catalogue
         self._cache = cache
         self._metrics = metrics
         self._texts = texts
+        self._exclusions = exclusions
 
     async def search(
         self,
@@ -162,7 +169,8 @@ class SearchService:
         text = await self._texts.text_of(key, picture) if with_text else None
         deep = FEWEST_IMAGES if by_entity else 0 if text is None else DEPTH
         images = max(limit, min(deep, self._most))
-        return _Query(info, picture, limit, minimum, images, by_entity, text)
+        never = await self._exclusions.of(info, picture)
+        return _Query(info, picture, limit, minimum, images, by_entity, text, never)
 
     @property
     def _most(self) -> int:
@@ -261,7 +269,7 @@ class SearchService:
     async def _search(self, query: _Query, limit: int, exclude: frozenset[DataId] = frozenset()) -> Matches:
         key = query.info.key
         async with require_in_both(self._visual, self._catalogue, key):
-            return await self._visual.search(key, query.picture, limit, exclude)
+            return await self._visual.search(key, query.picture, limit, exclude | query.never)
 
 
 def _count_hidden(query: _Query, found: _Found) -> int:

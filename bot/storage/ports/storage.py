@@ -8,6 +8,7 @@ from typing import Protocol
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.home import HomeRecords
 from bot.storage.ports.inbox import Inbox
+from bot.storage.ports.moderation import EditorSettings, ExcludedPairs, Feedback, GuardReports, ReportActions
 from bot.storage.ports.pictures import PictureStore
 from bot.storage.ports.removals import DeletedDatabases, PendingRemovals
 from bot.storage.ports.slack import ChannelBindings, Thumbnails
@@ -57,6 +58,31 @@ class Storage(Protocol):
     @property
     def bindings(self) -> ChannelBindings:
         """The modes and databases of channels."""
+        ...
+
+    @property
+    def reports(self) -> GuardReports:
+        """The reports of guard channels."""
+        ...
+
+    @property
+    def report_actions(self) -> ReportActions:
+        """What moderators do about reports."""
+        ...
+
+    @property
+    def excluded_pairs(self) -> ExcludedPairs:
+        """Pairs that never match."""
+        ...
+
+    @property
+    def feedback(self) -> Feedback:
+        """What people said about matches."""
+        ...
+
+    @property
+    def editors(self) -> EditorSettings:
+        """Who may change the settings of channels."""
         ...
 
     @property

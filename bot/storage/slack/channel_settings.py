@@ -1,4 +1,4 @@
-"""The modes, databases and minimum scores of channels, in SQL."""
+"""The modes, databases, minimum scores and rules of channels, in SQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.catalogue.rows import database_id_of
+from bot.storage.slack.moderation.rules_json import decode_rules, encode_rules
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import channel_bindings, databases
@@ -49,6 +50,7 @@ class SqlChannelBindings:
                 "mode": binding.mode,
                 "database_id": database_id,
                 "minimum": binding.minimum,
+                "rules": encode_rules(binding.rules),
                 "changed_by": binding.changed_by,
             }
             self._save(connection, binding.workspace, binding.channel, values)
@@ -99,4 +101,5 @@ def _binding_of(row: Row[Any]) -> ChannelBinding:
         database=None if row.database is None else DatabaseName(row.database),
         minimum=row.minimum,
         changed_by=row.changed_by,
+        rules=decode_rules(row.rules),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bot.domain.channels import ChannelMode
+from bot.domain.channels import NO_CHANGES, ChannelMode, RuleChanges, SettingsEditors
 from bot.domain.identifiers import DatabaseName, EntityId, Note
 from bot.domain.pages import Order
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
@@ -126,11 +126,19 @@ class LinkDatabase:
 
 @dataclass(frozen=True, slots=True)
 class WatchCommand:
-    """Set the channel's mode, database and minimum score. None keeps the current value."""
+    """Set the channel's mode, database, minimum score and rules. None keeps the current value."""
 
     mode: ChannelMode | None = None
     database: DatabaseName | None = None
     minimum: float | None = None
+    rules: RuleChanges = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class SetEditors:
+    """Set who may change channels' settings. ``people`` are ids, or names as they were typed."""
+
+    editors: SettingsEditors
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,7 @@ Command = (
     | DeleteDatabase
     | LinkDatabase
     | WatchCommand
+    | SetEditors
     | UnwatchCommand
     | StatusCommand
     | HelpCommand

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.blocks.wording import commands as wording
 from handlers.parsing.grammar.tokens import MODIFIERS, quote_back
+from handlers.parsing.watch_rules import EDITORS, RULES
 
 _SYNONYMS = {
     "database": "in",
@@ -45,7 +46,7 @@ USAGES = {
     "db create": VerbUsage(),
     "db delete": VerbUsage(),
     "db link": VerbUsage(),
-    "watch": VerbUsage(("in", "min"), ("min",)),
+    "watch": VerbUsage(("in", "min", *RULES, EDITORS), ("min", *RULES)),
     "unwatch": VerbUsage(),
     "status": VerbUsage(),
 }

@@ -6,7 +6,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-MODIFIERS = ("in", "top", "min", "id", "note", "order", "prefix")
+MODIFIERS = (
+    "in",
+    "top",
+    "min",
+    "id",
+    "note",
+    "order",
+    "prefix",
+    "window",
+    "own",
+    "report",
+    "allow",
+    "quiet",
+    "editors",
+)
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 
@@ -58,6 +72,7 @@ class Token:
         is_unclosed: The token begins with a quote that is never closed.
         is_quoted: The word or the value of a modifier is in quotes.
         written: What the quotes of a word hold, even if it looks like a modifier or a URL.
+        raw: The value of a modifier with Slack's mentions, such as ``<@U123|ada>``.
         start: Where the token starts in the text that ``visible`` returns. Positions don't count in comparisons.
         end: Where it ends.
     """
@@ -69,6 +84,7 @@ class Token:
     is_unclosed: bool = False
     is_quoted: bool = field(default=False, compare=False)
     written: str = field(default="", compare=False)
+    raw: str = field(default="", compare=False)
     start: int = field(default=0, compare=False)
     end: int = field(default=0, compare=False)
 
@@ -133,7 +149,8 @@ class _Tokeniser:
             return Token(as_typed(quoted).strip(), name, is_attached=attached, is_quoted=True)
         unclosed = self._text[self._position : self._position + 1] in _DOUBLE
         self._position += unclosed
-        return Token(as_typed(self._bare()), name, is_attached=attached, is_unclosed=unclosed)
+        bare = self._bare()
+        return Token(as_typed(bare), name, is_attached=attached, is_unclosed=unclosed, raw=bare)
 
     def _is_at_modifier(self) -> bool:
         return any(pattern.match(self._text, self._position) for pattern in (_MODIFIER, _OPTION))

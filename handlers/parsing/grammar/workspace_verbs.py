@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.blocks.wording import commands as wording
+from bot.blocks.wording.channels.rules import EDITORS_INVALID, RULES_NEED_GUARD
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput
 from bot.domain.links import validate_template
@@ -17,12 +18,14 @@ from handlers.parsing.grammar.commands import (
     ExportCommand,
     LinkDatabase,
     ListDatabases,
+    SetEditors,
     StatusCommand,
     UnwatchCommand,
     WatchCommand,
 )
 from handlers.parsing.grammar.forms import closest, usage_of
 from handlers.parsing.grammar.tokens import quote_back
+from handlers.parsing.watch_rules import EDITORS, QUIET, RULES, parse_editors, parse_rules
 
 NO_LINK = "-"
 """Stands for the removal of a database's link."""
@@ -91,19 +94,32 @@ def _unknown_action(words: Sequence[str]) -> InvalidInput:
     return InvalidInput(unknown_word(f"db {words[0]}", usage), (words[0], meant))
 
 
-def parse_watch(parsed: ParsedCommand) -> WatchCommand:
+def parse_watch(parsed: ParsedCommand) -> WatchCommand | SetEditors:
     """Parse the arguments of ``watch``. Raises InvalidInput."""
     given = modifiers_by_name("watch", parsed)
-    word = parsed.words[0].lower() if parsed.words else ""
+    # “quiet” is a rule whose value may be left out.
+    words = [word for word in parsed.words if word.lower() != QUIET]
+    word = words[0].lower() if words else ""
     if word and word not in MODES:
         raise _unknown_mode(word)
-    refuse_extra("watch", replace(parsed, words=parsed.words[1:]))
+    refuse_extra("watch", replace(parsed, words=tuple(words[1:])))
     if word == ChannelMode.COLLECT and "min" in given:
         raise InvalidInput(wording.COLLECT_TAKES_NO_MINIMUM)
+    as_sent = {token.name: token.raw or token.text for token in parsed.tokens if token.name}
+    if EDITORS in given:
+        if word or len(words) < len(parsed.words) or len(given) > 1:
+            raise InvalidInput(EDITORS_INVALID)
+        return SetEditors(parse_editors(as_sent[EDITORS]))
+    rules = {name: as_sent[name] for name in RULES if name in given}
+    if len(words) < len(parsed.words):
+        rules.setdefault(QUIET, "")
+    if rules and word not in {"", ChannelMode.GUARD}:
+        raise InvalidInput(RULES_NEED_GUARD)
     return WatchCommand(
         ChannelMode(word) if word else None,
         values.database(given["in"]) if "in" in given else None,
         values.minimum(given["min"]) if "min" in given else None,
+        parse_rules(rules),
     )
 
 

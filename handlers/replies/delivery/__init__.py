@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handlers.replies.delivery.attempts import checked_posts
-from handlers.replies.delivery.markers import marked_messages
+from handlers.replies.delivery.markers import find_marked, marked_messages
 from handlers.replies.delivery.messages import (
     PostedMessage,
     post,
@@ -19,6 +19,7 @@ __all__ = [
     "PostedMessage",
     "checked_posts",
     "delete_original",
+    "find_marked",
     "marked_messages",
     "post",
     "post_editable",

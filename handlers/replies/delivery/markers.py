@@ -61,3 +61,23 @@ async def marked_messages(
     except UNREACHABLE as error:
         raise RetryLater("the thread can't be read now") from error
     return found
+
+
+async def find_marked(client: AsyncWebClient, channel: str, since: str, marker: str) -> str:
+    """Return the time of a channel's message since ``since`` that has this marker; empty if there is none.
+
+    Raises RetryLater if Slack can't be asked now.
+    """
+    try:
+        answer = await client.conversations_history(
+            channel=channel, oldest=since, limit=REPLIES_PER_PAGE, include_all_metadata=True
+        )
+    except SlackApiError as error:
+        if later := retry_later(error):
+            raise later from error
+        log.warning("the channel may not be read (%s): posting, perhaps again", code_of(error))
+        return ""
+    except UNREACHABLE as error:
+        raise RetryLater("the channel can't be read now") from error
+    messages = answer.get("messages") or ()
+    return next((str(message.get("ts")) for message in messages if any(_names(message, marker))), "")

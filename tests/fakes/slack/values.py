@@ -73,6 +73,7 @@ class Channel:
     members: list[str] = field(default_factory=list)
     guests: tuple[Workspace, ...] = ()
     """Other workspaces that a Slack Connect channel is shared with."""
+    creator: str = ""
 
     @property
     def is_closed(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.app.slack_app import SlackApp
-from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.channels import DEFAULT_RULES, NO_RULES, ChannelBinding, ChannelMode
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import DatabaseName, WorkspaceId
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
@@ -40,7 +40,8 @@ async def test_watch_sets_the_channel(
     assert "`/invite`" not in answer.everything
     mode, minimum = expected
     workspace, name = key_of(app, "parts").workspace, DatabaseName("parts")
-    assert await binding_of(app) == ChannelBinding(workspace, GENERAL, mode, name, minimum, SOMEONE)
+    rules = DEFAULT_RULES if mode is ChannelMode.GUARD else NO_RULES
+    assert await binding_of(app) == ChannelBinding(workspace, GENERAL, mode, name, minimum, SOMEONE, rules)
 
 
 async def test_omitted_settings_stay_unchanged(slack: FakeSlack, start: Start) -> None:

@@ -141,7 +141,9 @@ async def test_channel_is_edited_and_unwatched(slack: FakeSlack, start: Start) -
     assert now is not None
     assert now.mode is ChannelMode.OFF
     assert "Stop watching" not in home.everything
-    assert [m.text for m in slack.transcript if m.via == "chat.postMessage"] == []
+    posted = [(m.channel, m.text) for m in slack.transcript if m.via == "chat.postMessage"]
+    assert [channel for channel, _ in posted] == [GENERAL] * 3
+    assert [f"<@{SOMEONE}> " in text for _, text in posted] == [True] * 3
 
 
 async def test_hints_are_set_by_authorised_people(slack: FakeSlack, start: Start) -> None:

@@ -32,6 +32,14 @@ from bot.storage.sql.schema.embedded_tables import (
 )
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 from bot.storage.sql.schema.inbox_tables import inbox, inbox_files, unshared_files
+from bot.storage.sql.schema.moderation_tables import (
+    excluded_pairs,
+    feedback_labels,
+    guard_report_actions,
+    guard_report_matches,
+    guard_reports,
+    workspace_settings,
+)
 from bot.storage.sql.schema.text_tables import image_texts, origin_words
 
 __all__ = [
@@ -46,6 +54,11 @@ __all__ = [
     "embedded_pending_points",
     "embedded_point_features",
     "embedded_vectors",
+    "excluded_pairs",
+    "feedback_labels",
+    "guard_report_actions",
+    "guard_report_matches",
+    "guard_reports",
     "home_visits",
     "hosted_databases",
     "hosted_deletions",
@@ -65,6 +78,7 @@ __all__ = [
     "relayed_pictures",
     "thumbnails",
     "unshared_files",
+    "workspace_settings",
     "workspaces",
 ]
 
@@ -179,6 +193,8 @@ channel_bindings = Table(
     Column("mode", String(16)),
     Column("database_id", ROW_ID, ForeignKey("databases.id", ondelete="SET NULL")),
     Column("minimum", Float),
+    # The rules of a guard as JSON; null in rows of earlier versions, which had none.
+    Column("rules", Text),
     Column("changed_by", String(64), nullable=False),
     Column("changed_at", UtcTime, nullable=False),
     Column("offered_at", UtcTime),

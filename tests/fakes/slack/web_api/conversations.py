@@ -32,16 +32,16 @@ class ConversationMethods(WebApiMethods):
         return {"members": members, **rest}
 
     async def _of_user(self, args: Json, token: Token) -> Json:
-        self.require(args, "user", "types")
+        self.require(args, "types")
         kinds = {"public_channel": "channel", "private_channel": "group", "mpim": "mpim", "im": "im"}
         wanted = {kinds[kind] for kind in str(args["types"]).split(",")}
         self.require_team(args, token)
-        # Slack names the conversations that the bot shares with that person.
+        # Slack names the conversations that the bot shares with that person, or all of the bot's if none is named.
         found = [
             channel
             for channel in self.state.channels.values()
             if channel.type in wanted
-            and args["user"] in channel.members
+            and (not args.get("user") or args["user"] in channel.members)
             and channel.bot_is_member
             and token.workspace in {channel.workspace, *channel.guests}
         ]
@@ -109,4 +109,4 @@ def described(channel: Channel) -> Json:
     }
     if channel.kind == "im":
         return about | {"user": channel.members[0] if channel.members else ""}
-    return about | {"name": channel.name, "is_member": channel.bot_is_member}
+    return about | {"name": channel.name, "is_member": channel.bot_is_member, "creator": channel.creator}

@@ -69,7 +69,7 @@ def test_misspelt_argument_gets_a_suggestion(text: str, says: str) -> None:
         (f"{URL} note:x", "`search` doesn't take `note:`. It takes `in:`, `top:` and `min:`."),
         ("add last top:3", "`add` doesn't take `top:`. It takes `in:`, `id:` and `note:`."),
         ("list min:3", "`list` doesn't take `min:`. It takes `in:`, `prefix:` and `order:`."),
-        ("watch top:3", "`watch` doesn't take `top:`. It takes `in:` and `min:`."),
+        ("watch top:3", "`watch` doesn't take `top:`. It takes `in:`, `min:`, `window:`,"),
         ("db in:parts", "`db` doesn't take `in:`. Type `/vsearch db` alone."),
         ("db create parts in:parts", "Type `/vsearch db create <name>` alone"),
         ("status in:parts", "Type `/vsearch status` alone"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.blocks.mrkdwn import channel_link, code, count, points
+from bot.blocks.wording.channels.rules import rules_text
 from bot.domain.channels import GUARD_MINIMUM, ChannelBinding, ChannelMode
 from bot.domain.identifiers import DatabaseName
 
@@ -45,6 +46,7 @@ def mode_text(binding: ChannelBinding, effective: DatabaseName | None) -> str:
         return (
             f"{images} are checked against {where}."
             f" Matches of {minimum} and higher are reported, and everything else is added."
+            f"{f' {rules}' if (rules := rules_text(binding.rules)) else ''}"
         )
     shown = "" if binding.minimum is None else f" Matches of {points(binding.minimum)} and higher are shown."
     return f"{images} are looked up in {where}.{shown}"

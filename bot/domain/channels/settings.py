@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from bot.domain.channels.rules import NO_RULES, GuardRules
 from bot.domain.identifiers import DatabaseName, WorkspaceId
 
 
@@ -36,7 +37,10 @@ class ChannelMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelBinding:
-    """The settings of a channel. ``database`` and ``minimum`` are None if they were not set."""
+    """The settings of a channel. ``database`` and ``minimum`` are None if they were not set.
+
+    ``rules`` are those of a guard channel.
+    """
 
     workspace: WorkspaceId
     channel: str
@@ -44,6 +48,23 @@ class ChannelBinding:
     database: DatabaseName | None = None
     minimum: float | None = None
     changed_by: str = ""
+    rules: GuardRules = NO_RULES
+
+    def has_same_settings(self, other: ChannelBinding) -> bool:
+        """Return whether both do the same, whoever set them."""
+        return replace(self, changed_by=other.changed_by) == other
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsEditors:
+    """Who may change the settings of a workspace's channels, besides admins.
+
+    ``everybody``, or each channel's ``creators`` (whoever created it in Slack), and the people who are named.
+    """
+
+    everybody: bool = True
+    creators: bool = False
+    people: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +106,16 @@ def scopes_of(channel: str, kind: ChannelKind | None, file: str | None, author: 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The readers of an answer: one person if ``user`` is set, else everyone in ``channel``."""
+    """The readers of an answer: one person if ``user`` is set, else everyone in ``channel``.
+
+    ``also``: other channels that all of them can read.
+    """
 
     workspace: WorkspaceId
     channel: str
     kind: ChannelKind
     user: str = ""
+    also: frozenset[str] = frozenset()
 
     @property
     def is_one_person(self) -> bool:

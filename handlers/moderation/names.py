@@ -1,0 +1,87 @@
+"""Find channels and people by the names that were typed, where Slack sent no ids."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.wording.channels.rules import unknown_name
+from bot.domain.channels import RuleChanges, SettingsEditors
+from bot.domain.errors import UserError
+from bot.domain.identifiers import WorkspaceId
+from handlers.parsing.watch_rules import is_id
+from handlers.slack.clients import pages
+from handlers.slack_errors import UNREACHABLE, reason_of
+
+log = logging.getLogger(__name__)
+
+MAX_PAGES = 20
+PER_PAGE = 999
+TOTAL_TIMEOUT_S = 10.0
+
+
+class Names:
+    """Finds the channels that the bot is in, and people of the workspace."""
+
+    async def in_rules(self, workspace: WorkspaceId, changes: RuleChanges, client: AsyncWebClient) -> RuleChanges:
+        """Return the changes with ids in place of names. Raises UserError."""
+        if changes.people is not None:
+            changes = replace(changes, people=await self._people(workspace, changes.people, client))
+        if changes.report_to and not is_id(changes.report_to):
+            changes = replace(changes, report_to=await self._channel(workspace, changes.report_to, client))
+        return changes
+
+    async def in_editors(
+        self, workspace: WorkspaceId, editors: SettingsEditors, client: AsyncWebClient
+    ) -> SettingsEditors:
+        """Return the editors with ids in place of names. Raises UserError."""
+        people = await self._people(workspace, tuple(editors.people), client)
+        return replace(editors, people=frozenset(people))
+
+    async def _people(self, workspace: WorkspaceId, people: tuple[str, ...], client: AsyncWebClient) -> tuple[str, ...]:
+        if all(map(is_id, people)):
+            return people
+        known = await _read(client.users_list, "members", _names_of_person, team_id=workspace)
+        return tuple(one if is_id(one) else _found(known, one) for one in people)
+
+    async def _channel(self, workspace: WorkspaceId, name: str, client: AsyncWebClient) -> str:
+        types = "public_channel,private_channel"
+        known = await _read(client.users_conversations, "channels", _names_of_channel, team_id=workspace, types=types)
+        return _found(known, name)
+
+
+def _found(known: Mapping[str, str], name: str) -> str:
+    if identifier := known.get(name[1:].casefold()):
+        return identifier
+    raise UserError(unknown_name(name))
+
+
+async def _read(call: Any, items: str, names_of: Any, **arguments: str) -> dict[str, str]:
+    """Return ids by name. What Slack doesn't tell is left out."""
+    found: dict[str, str] = {}
+    try:
+        async with asyncio.timeout(TOTAL_TIMEOUT_S):
+            async for answer, _ in pages(call, MAX_PAGES, limit=PER_PAGE, **arguments):
+                for about in answer.get(items) or ():
+                    for name in names_of(about):
+                        found.setdefault(name.casefold(), str(about["id"]))
+    except UNREACHABLE as error:
+        log.info("names can't be looked up: %s", reason_of(error))
+    except TimeoutError:
+        log.info("names can't be looked up in time")
+    return found
+
+
+def _names_of_person(about: Mapping[str, Any]) -> list[str]:
+    profile = about.get("profile") or {}
+    names = (about.get("name"), profile.get("display_name"), profile.get("display_name_normalized"))
+    return [] if about.get("deleted") else [str(name) for name in names if name]
+
+
+def _names_of_channel(about: Mapping[str, Any]) -> list[str]:
+    return [str(about["name"])] if about.get("name") else []

@@ -1,0 +1,1 @@
+"""Guard channels with rules, their reports and buttons, and protected settings."""
