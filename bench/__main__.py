@@ -28,6 +28,7 @@ PACKAGES = {
     "acknowledgement": "whole_bot",
     "unsigned": "whole_bot",
     "kills": "whole_bot",
+    "history": "whole_bot",
     "deletions": "speed",
     "workers": "speed",
     "nearest": "speed",

@@ -10,7 +10,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.blocks.wording import channels as wording
-from bot.domain.errors import RetryLater, UserError
+from bot.domain.errors import BotError, RetryLater, UserError
 
 UNREACHABLE = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
 """Errors of a Web API call. SlackApiError is a subclass of SlackClientError."""
@@ -41,6 +41,18 @@ class CannotPost(UserError):
         super().__init__(wording.cannot_post("", reason))
         self.channel = channel
         self.reason = reason
+
+
+class HistoryRefused(BotError):
+    """Slack doesn't let the bot read a channel's history. ``code`` is Slack's."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"Slack refused to show a channel's history ({code})")
+        self.code = code
+
+
+class CursorExpired(BotError):
+    """Slack doesn't know the cursor of a page any more."""
 
 
 class TargetGone(UserError):

@@ -137,6 +137,10 @@ class BatchAdding(Protocol):
         """Add pictures as ``add_image`` would in their order, all or none. Returns their data ids."""
         ...
 
+    async def prepare_images(self, database: DatabaseKey, pictures: Sequence[Picture]) -> None:
+        """Compute what adding these very pictures needs, ahead of time. Stores nothing. Raises ModelMismatch."""
+        ...
+
 
 @runtime_checkable
 class CompletingPoints(Protocol):

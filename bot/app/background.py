@@ -10,16 +10,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.services import Services
-from bot.domain.errors import RetryLater
+from bot.config.settings import Settings
+from bot.domain.errors import BackendError, RetryLater
 from bot.services.job_worker import JobWorker
 from bot.services.maintenance.periodic_cleanup import CleanUp, PeriodicMaintenance
 from bot.services.maintenance.removal_worker import RemovalWorker, RemoveUploads, no_uploads
 from bot.services.maintenance.score_calibration import calibrate_all
-from bot.telemetry.supervision import supervised
+from bot.storage.ports.storage import Storage
+from bot.telemetry.supervision import Run, supervised
 
 if TYPE_CHECKING:
     # The API server runs removals too, and loads nothing of Slack's.
-    from handlers.moderation.report_editor import DueDeletions
+    from handlers.history.catch_up import SeenEvents
     from handlers.replies.uploads import ThumbnailUploads
     from handlers.slack.clients import Clients
 
@@ -31,9 +33,13 @@ DRAIN_TIMEOUT_S = 14
 
 @asynccontextmanager
 async def running_jobs(
-    services: Services, worker: JobWorker, clients: Clients, uploads: ThumbnailUploads, due: DueDeletions
+    services: Services, worker: JobWorker, clients: Clients, uploads: ThumbnailUploads, more: tuple[Run, Run]
 ) -> AsyncIterator[None]:
-    """Run the worker, maintenance and pending removals until the context exits."""
+    """Run the worker, maintenance, pending removals and more until the context exits.
+
+    ``more`` deletes originals that moderators forgot, and imports histories of channels.
+    """
+    delete_originals, read_histories = more
     maintenance = PeriodicMaintenance(
         services.removal,
         services.storage.inbox,
@@ -47,9 +53,27 @@ async def running_jobs(
         running_removals(services, _upload_removal(services, clients, uploads)),
         supervised("text reading", services.text_reading.run),
         supervised("points of pictures", services.points.run),
-        supervised("deletions of originals", due.run),
+        supervised("deletions of originals", delete_originals),
+        supervised("histories of channels", read_histories),
     ):
         yield
+
+
+@asynccontextmanager
+async def caught_up(settings: Settings, storage: Storage, seen: SeenEvents) -> AsyncIterator[None]:
+    """Begin to read what was missed, and note the times of events until the context exits."""
+    from handlers.history.catch_up import CatchUp  # noqa: PLC0415 - the API server loads nothing of Slack's
+
+    try:
+        await CatchUp(storage, settings.catch_up_hours, settings.catch_up_messages).begin()
+    except BackendError as error:
+        log.warning("what was posted before this start is not read: %s", error)
+    async with supervised("times of events", seen.run):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BackendError):
+                await seen.write()
 
 
 @asynccontextmanager

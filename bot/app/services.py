@@ -19,6 +19,7 @@ from bot.images.fetch.fetcher import Fetcher
 from bot.images.memory import DownloadMemory
 from bot.images.text.rapid_ocr import open_text_reader
 from bot.images.text.reader import TextReader
+from bot.services.channels.history_pace import PastWork
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.corrections import CorrectionService
@@ -41,6 +42,9 @@ from bot.services.text.find import FindService
 from bot.services.text.query_texts import PendingText, QueryTexts
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.metrics import Metrics, NullMetrics
+
+PAST_WORK_ALONE_S = 3.0
+"""Seconds after a lookup from which on past pictures are added before their points are computed."""
 
 
 class Overrides(TypedDict, total=False):
@@ -80,6 +84,7 @@ class Services:
     text_reading: BackgroundReading
     points: BackgroundPoints
     request_text: RequestText
+    past_work: PastWork
 
     async def read_query_text(self, key: DatabaseKey, picture: Picture) -> None:
         """Wait for a query's text before its search, if it could change anything."""
@@ -158,6 +163,13 @@ def _compose(
     listings = ListingService(catalogue)
     databases, deletions = DatabaseService(visual, storage), DeleteService(visual, storage)
     corrections = CorrectionService(visual, storage)
+    past_work = PastWork()
+
+    def is_busy() -> bool:
+        # Beside lookups, points don't wait for past pictures: each lookup would compute those that it needs.
+        adds_past = past_work.running > 0 and lookup.idle_s > PAST_WORK_ALONE_S
+        return lookup.is_busy or queries.is_busy or adds_past
+
     return Services(
         settings=settings,
         storage=storage,
@@ -190,11 +202,10 @@ def _compose(
         text_reader=reader,
         query_texts=queries,
         find=FindService(storage.words, storage.texts, catalogue),
-        text_reading=BackgroundReading(
-            storage, reader, decode_stored, lambda: lookup.is_busy or queries.is_busy, metrics
-        ),
-        points=BackgroundPoints(visual, lambda: lookup.is_busy or queries.is_busy),
+        text_reading=BackgroundReading(storage, reader, decode_stored, is_busy, metrics),
+        points=BackgroundPoints(visual, is_busy),
         request_text=request_text,
+        past_work=past_work,
     )
 
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from bot.app import slack_listeners
 from bot.app.back_ends.dependencies import MEGA, media_links
-from bot.app.background import running_jobs
+from bot.app.background import caught_up, running_jobs
 from bot.app.services import Overrides, Services, build_services
 from bot.app.slack_listeners import DirectoryCache, PictureFinder, SlackInfrastructure, ThumbnailUploads
 from bot.config.settings import Settings
@@ -35,6 +35,7 @@ from bot.web.health import HealthCheck
 from bot.web.slack_endpoint import SlackEndpoint
 from bot.web.slack_signature import SlackSignature
 from handlers.errors import ListenerWrapper
+from handlers.history.catch_up import SeenEvents
 from handlers.inbox.picture_sightings import PictureSightings
 from handlers.moderation.report_editor import DueDeletions
 from handlers.replies.dependencies import SlackDependencies
@@ -105,9 +106,16 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         runner = slack_listeners.job_runner(dependencies, infrastructure, services.removal, installations)
         worker = JobWorker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
         bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
-        bot_user = identity.bot_user if identity else ""
+        bot_user, seen = identity.bot_user if identity else "", SeenEvents(services.storage)
         slack_listeners.attach(
-            stack, bolt, dependencies, infrastructure, worker.wake, bot_user=bot_user, runs_jobs=settings.runs_jobs
+            stack,
+            bolt,
+            dependencies,
+            infrastructure,
+            worker.wake,
+            bot_user=bot_user,
+            runs_jobs=settings.runs_jobs,
+            note_event=seen.note,
         )
         if identity is not None:
             # The operator chose this workspace. Anybody may install the app in another one through its page.
@@ -120,8 +128,12 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:
             due = slack_listeners.due_deletions(dependencies, services.storage, clients, settings.retention_days)
+            if settings.takes_deliveries:
+                await jobs.enter_async_context(caught_up(settings, services.storage, seen))
             if settings.runs_jobs:
-                await jobs.enter_async_context(running_jobs(services, worker, clients, dependencies.uploads, due))
+                history = slack_listeners.history_worker(dependencies, infrastructure, services.past_work)
+                jobs_of = running_jobs(services, worker, clients, dependencies.uploads, (due.run, history.run))
+                await jobs.enter_async_context(jobs_of)
             yield SlackApp(services, identity, infrastructure.wrapper, bolt, web, metrics, worker, due)
 
 
@@ -277,6 +289,9 @@ def _dependencies(
         uploads=uploads,
         updates=TextUpdates(),
         publish=TemporaryPictures(storage.relayed, links).publish if links else None,
+        history=storage.history,
+        past_pages=slack_listeners.HistoryReader(directories),
+        history_calls_per_min=settings.history_calls_per_min,
     )
 
 

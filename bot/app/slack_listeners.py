@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.services.access.overview import OverviewService
 from bot.services.access.privacy import PrivacyService
 from bot.services.channels.collection import CollectService
+from bot.services.channels.history_pace import PastWork
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.importer import ImportService
 from bot.services.maintenance.removal import RemovalService
@@ -18,6 +20,10 @@ from bot.services.search.search import SearchService
 from bot.storage.ports.storage import Storage
 from bot.telemetry.metrics import Metrics
 from handlers.errors import ListenerWrapper
+from handlers.history.past_pictures import PastPictures
+from handlers.history.progress import HistoryProgress
+from handlers.history.reading import HistoryReader
+from handlers.history.worker import HistoryWorker
 from handlers.inbox.deferred_requests import DeferredRequests, InlineRequests, RequestDeferral
 from handlers.inbox.middleware import InboxMiddleware
 from handlers.inbox.picture_sightings import PictureSightings
@@ -84,10 +90,12 @@ def attach(
     *,
     bot_user: str,
     runs_jobs: bool,
+    note_event: Callable[[Mapping[str, Any]], None],
 ) -> None:
-    """Register the inbox middleware and every listener; the middleware calls ``wake`` for each new job.
+    """Register the inbox middleware and every listener.
 
-    Unless this process ``runs_jobs``, requests that read pictures go to workers. ``stack`` closes what was built.
+    The middleware calls ``wake`` for each new job, and ``note_event`` for each delivery. Unless this process
+    ``runs_jobs``, requests that read pictures go to workers. ``stack`` closes what was built.
     """
     storage = infrastructure.storage
     long_requests = _deferred_requests(stack, storage)
@@ -96,7 +104,13 @@ def attach(
     stack.push_async_callback(notices.close)
     questions = QueuedQuestions(notices, infrastructure.clients, dependencies.channel_settings)
     middleware = InboxMiddleware(
-        storage.inbox, storage.catalogue, wake, bot_user, questions.watch, sightings=infrastructure.sightings
+        storage.inbox,
+        storage.catalogue,
+        wake,
+        bot_user,
+        questions.watch,
+        sightings=infrastructure.sightings,
+        note_event=note_event,
     )
     register(app, infrastructure.wrapper, middleware, _listeners(dependencies, infrastructure, deferral, long_requests))
 
@@ -146,14 +160,8 @@ def job_runner(
     installations: Installations,
 ) -> JobRunner:
     """Build the runner of all kinds of jobs."""
-    storage, collecting = infrastructure.storage, CollectService(dependencies.additions, infrastructure.storage)
-    collector = ShareCollector(
-        collecting,
-        RepostGuard(infrastructure.search, collecting, storage.locks),
-        infrastructure.files,
-        infrastructure.pictures,
-        dependencies.presenter,
-    )
+    storage = infrastructure.storage
+    collector, _ = _collecting(dependencies, infrastructure)
     reports = ReportSender(
         report_composer(dependencies, storage),
         storage.reports,
@@ -230,6 +238,40 @@ def due_deletions(
     )
 
 
+def _collecting(
+    dependencies: SlackDependencies, infrastructure: SlackInfrastructure
+) -> tuple[ShareCollector, CollectService]:
+    collecting = CollectService(dependencies.additions, infrastructure.storage)
+    guard = RepostGuard(infrastructure.search, collecting, infrastructure.storage.locks)
+    files, pictures = infrastructure.files, infrastructure.pictures
+    return ShareCollector(collecting, guard, files, pictures, dependencies.presenter), collecting
+
+
+def history_worker(
+    dependencies: SlackDependencies, infrastructure: SlackInfrastructure, work: PastWork
+) -> HistoryWorker:
+    """Build the worker that imports channels' histories, and counts in ``work`` while it adds pictures."""
+    collector, collecting = _collecting(dependencies, infrastructure)
+    pictures = PastPictures(
+        channel_settings=dependencies.channel_settings,
+        lookup=dependencies.lookup,
+        files=infrastructure.files,
+        collector=collector,
+        collecting=collecting,
+        directories=dependencies.directories,
+    )
+    return HistoryWorker(
+        storage=infrastructure.storage,
+        clients=infrastructure.clients,
+        reader=HistoryReader(dependencies.directories),
+        pictures=pictures,
+        progress=HistoryProgress(dependencies.history, dependencies.history_calls_per_min),
+        calls_per_min=dependencies.history_calls_per_min,
+        idle_s=lambda: dependencies.lookup.idle_s,
+        work=work,
+    )
+
+
 def presenter(
     infrastructure: SlackInfrastructure,
     uploads: ThumbnailUploads,
@@ -252,11 +294,13 @@ def overview(storage: Storage, *, guests_see_imports: bool, reads_texts: bool) -
 
 __all__ = [
     "DirectoryCache",
+    "HistoryReader",
     "PictureFinder",
     "SlackInfrastructure",
     "ThumbnailUploads",
     "attach",
     "due_deletions",
+    "history_worker",
     "job_runner",
     "overview",
     "presenter",

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import serve_api
-from bot.cli.catalogue import databases, edit, images, import_export, search, text
+from bot.cli.catalogue import databases, edit, history, images, import_export, search, text
 from bot.cli.doctor import doctor
 from bot.cli.maintenance import engine, migration, reconciliation
 from bot.cli.session import CommandContext, context_of
@@ -51,6 +51,7 @@ for _commands in (
     images.app,
     edit.app,
     import_export.app,
+    history.app,
     search.app,
     text.app,
     engine.app,

@@ -175,6 +175,29 @@ class DeclaredSettings:
         default="channels",
         parse=read.one_of("channels", "imports"),
     )
+    catch_up_hours: int = setting(
+        "VSEARCH_CATCH_UP_HOURS",
+        "How far back a starting bot reads what was posted in collect and guard channels while it was away; 0 turns"
+        " that off",
+        default=72,
+        parse=read.integer(0, 8760),
+        unit="hours",
+    )
+    catch_up_messages: int = setting(
+        "VSEARCH_CATCH_UP_MESSAGES",
+        "Maximum number of messages that it then reads in each channel",
+        default=1000,
+        parse=read.integer(1, 100_000),
+        unit="messages",
+    )
+    history_calls_per_min: int = setting(
+        "VSEARCH_HISTORY_CALLS_PER_MIN",
+        "Maximum rate of reading channels' histories in a workspace; Slack allows 50, and apps that are distributed"
+        " outside its Marketplace 1, which the bot finds out by itself",
+        default=45,
+        parse=read.integer(1, 1_000_000),
+        unit="calls a minute",
+    )
     cache_ttl_s: int = setting(
         "VSEARCH_CACHE_TTL_S",
         "How long search results are cached; 0 turns the cache off",

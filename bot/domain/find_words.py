@@ -134,7 +134,7 @@ def index_tokens(*texts: str) -> frozenset[str]:
     """Return the words by which texts are found."""
     found: dict[str, None] = {}
     for text in texts:
-        for span in spans(text):
+        for span in spans(unicodedata.normalize("NFC", text)):
             found[span.token] = None
             if len(found) >= MAX_TOKENS:
                 return frozenset(found)
@@ -145,7 +145,7 @@ def picture_tokens(text: PictureText) -> frozenset[str]:
     """Return the words by which a picture is found that has the text."""
     found: dict[str, None] = {}
     for line in text.sure_lines:
-        found.update((span.token, None) for span in spans(line.text))
+        found.update((span.token, None) for span in spans(unicodedata.normalize("NFC", line.text)))
         if len(found) >= MAX_PICTURE_TOKENS:
             break
     return frozenset(list(found)[:MAX_PICTURE_TOKENS])
@@ -161,7 +161,7 @@ def terms_of(question: str, *, in_parts: bool = False) -> tuple[Term, ...]:
 
     Raises InvalidInput if there are none.
     """
-    text = question[:MAX_QUESTION]
+    text = unicodedata.normalize("NFC", question[:MAX_QUESTION])
     terms: dict[str, Term] = {}
     for chunk in _chunks(text):
         is_one_word = len(chunk) <= MAX_PARTS and not in_parts and not _UNSPACED.search(text, chunk[0][0], chunk[-1][1])

@@ -32,6 +32,7 @@ from bot.storage.pictures.sql_store import SqlPictures
 from bot.storage.removals.deleted_databases import SqlDeletedDatabases
 from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.slack.channel_settings import SqlChannelBindings
+from bot.storage.slack.history_imports import SqlHistoryImports
 from bot.storage.slack.home import SqlHome
 from bot.storage.slack.moderation.actions import SqlReportActions
 from bot.storage.slack.moderation.editors import SqlSettingsEditors
@@ -180,6 +181,11 @@ class SqlStorage:
     def job_overview(self) -> SqlJobOverview:
         """What waits or failed."""
         return SqlJobOverview(self._database)
+
+    @property
+    def history(self) -> SqlHistoryImports:
+        """Imports of channels' histories."""
+        return SqlHistoryImports(self._database, self._clock)
 
     @property
     def thumbnails(self) -> SqlThumbnails:

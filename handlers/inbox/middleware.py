@@ -55,6 +55,7 @@ class InboxMiddleware:
         on_new: Callable[[NewJob], None] = lambda _: None,
         *,
         sightings: PictureSightings | None = None,
+        note_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
         self._inbox = inbox
         self._catalogue = catalogue
@@ -63,6 +64,7 @@ class InboxMiddleware:
         self._bot_user = bot_user
         self._on_new = on_new
         self._sightings = sightings or PictureSightings()
+        self._note_event = note_event
 
     async def store(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
         """Store the job for a delivery, if there is one, and continue.
@@ -81,6 +83,7 @@ class InboxMiddleware:
         except BackendError:
             log.exception("could not write to the inbox; asking Slack to deliver again")
             return BoltResponse(status=503, body="")
+        self._note_event(body)
         await next()
         return None
 

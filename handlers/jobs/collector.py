@@ -99,7 +99,7 @@ class ShareCollector:
         outcome, reposts = _Outcome(), list[Repost]()
         for file in share.files:
             try:
-                image = await self._image(share, file, link)
+                image = await self.image_of(share, file, link)
                 if found := await self._add_or_check(share, (key, mode), file, image, outcome):
                     assert isinstance(file, SharedFile)
                     reposts.append(Repost(file, image, found))
@@ -131,18 +131,8 @@ class ShareCollector:
             await self._collecting.collect(key, image)
             outcome.add(file, image.image)
             return None
-        rules = share.binding.rules
-        kinds = kinds_of(image.image.picture, file.mimetype if isinstance(file, SharedFile) else "")
-        treatment = rules.treatment(share.message.user, kinds)
-        if treatment is Treatment.LEAVE:
-            return None
-        if treatment is Treatment.ADD:
-            with contextlib.suppress(AlreadyAdded):
-                await self._collecting.collect(key, image)
-            return None
-        minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
-        readers = self._presenter.readers(AnswerReader(share.audience, share.client))
-        if found := await self._repost_guard.check(key, image, minimum, readers, rules):
+        treatment, found = await self.guard(share, key, image)
+        if treatment is not Treatment.CHECK or found:
             return found
         if (there := await self._collecting.find(key, image)) and there.without_message(image.origin):
             # It was no repost, because the channel can't see it, its score is too low, or the rules don't count it.
@@ -150,6 +140,23 @@ class ShareCollector:
         else:
             outcome.add(file, image.image)
         return None
+
+    async def guard(self, share: Share, key: DatabaseKey, image: SharedImage) -> tuple[Treatment, SearchResult | None]:
+        """Add or leave an image by the channel's rules. Return what they say, and the images that it repeats, if any.
+
+        Raises FileWithdrawn, UserError and BackendError.
+        """
+        rules = share.binding.rules
+        kinds = kinds_of(image.image.picture, _mimetype_of(share, image))
+        treatment = rules.treatment(share.message.user, kinds)
+        if treatment is Treatment.ADD:
+            with contextlib.suppress(AlreadyAdded):
+                await self._collecting.collect(key, image)
+        if treatment is not Treatment.CHECK:
+            return treatment, None
+        minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
+        readers = self._presenter.readers(AnswerReader(share.audience, share.client))
+        return treatment, await self._repost_guard.check(key, image, minimum, readers, rules)
 
     async def react_to_reposts(self, share: Share) -> None:
         """React to a share with reposts in a quiet channel."""
@@ -159,7 +166,7 @@ class ShareCollector:
         """React to a share of which nothing can be added. The caller tells the user why."""
         await _react(client, message.channel, message.ts, FAILED)
 
-    async def _image(self, share: Share, file: SharedFile | UnresolvedFile, link: str) -> SharedImage:
+    async def image_of(self, share: Share, file: SharedFile | UnresolvedFile, link: str) -> SharedImage:
         """Download and decode a file. Raises UserError."""
         message = share.message
         if not isinstance(file, SharedFile):
@@ -222,6 +229,12 @@ class ShareCollector:
 
     async def _react(self, share: Share, name: str) -> None:
         await _react(share.client, share.message.channel, share.message.ts, name)
+
+
+def _mimetype_of(share: Share, image: SharedImage) -> str:
+    """Return the media type that Slack says an image's file has; empty for a link."""
+    files = (file for file in share.files if isinstance(file, SharedFile))
+    return next((file.mimetype for file in files if file.id == image.file), "")
 
 
 def _place_of(share: Share) -> SlackOrigin:

@@ -33,6 +33,7 @@ from handlers.errors import report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
+from handlers.listeners.history_actions import HistoryActions
 from handlers.listeners.image_actions import ImageActions, opener_of
 from handlers.listeners.report_actions import ReportActionListener
 from handlers.modals.forms import ModalOpener
@@ -118,6 +119,7 @@ class ActionListener:
             ActionId.OPEN_SEARCH: self._open_search,
             ActionId.WATCH: self._watch,
             ActionId.UNWATCH: self._unwatch,
+            **HistoryActions(dependencies, answers).handlers,
         }
 
     async def on_action(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:

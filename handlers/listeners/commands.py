@@ -45,6 +45,7 @@ from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.exports import ExportComposer
 from handlers.replies.images.find import FindComposer
+from handlers.replies.images.history_imports import HistoryComposer
 from handlers.replies.images.pages import PageComposer
 from handlers.replies.requester import Requester
 
@@ -90,6 +91,7 @@ class CommandListener:
         self._deletions = DeletionComposer(dependencies, answers)
         self._find_words = FindComposer(dependencies, answers)
         self._pages = PageComposer(dependencies, answers)
+        self._history = HistoryComposer(dependencies, answers)
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
         self._settings = SettingsChanges(dependencies)
@@ -113,6 +115,7 @@ class CommandListener:
             grammar.WatchCommand: self._watch,
             grammar.UnwatchCommand: self._unwatch,
             grammar.SetEditors: self._set_editors,
+            grammar.ImportHistory: self._import_history,
             grammar.StatusCommand: self._status,
             grammar.HelpCommand: self._help,
         }
@@ -268,6 +271,10 @@ class CommandListener:
     async def _set_editors(self, invocation: Invocation[grammar.SetEditors]) -> Reply:
         editors = await self._settings.set_editors(invocation.requester, invocation.command.editors)
         return mrkdwn_reply(editors_set(editors))
+
+    async def _import_history(self, invocation: Invocation[grammar.ImportHistory]) -> Reply:
+        command = invocation.command
+        return await self._history.begin(invocation.requester, command.database, command.since)
 
     async def _status(self, invocation: Invocation[grammar.StatusCommand]) -> Reply:
         requester = invocation.requester

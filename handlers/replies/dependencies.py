@@ -6,7 +6,10 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from bot.adapters.port import VisualSearch
+from bot.domain.jobs import HistoryPage, NewHistoryImport
 from bot.services.access.overview import OverviewService
 from bot.services.access.permissions import PermissionService
 from bot.services.channels.channel_settings import ChannelSettingsService
@@ -21,6 +24,7 @@ from bot.services.search.lookup import LookupService
 from bot.services.search.picture_comparison import ComparisonService
 from bot.services.text.find import FindService
 from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.history import HistoryImports
 from bot.storage.ports.home import HomeRecords, JobOverview
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.moderation import EditorSettings
@@ -42,9 +46,20 @@ class PublishJpeg(Protocol):
         ...
 
 
+class PastPages(Protocol):
+    """Reads a channel's history."""
+
+    async def page(self, given: NewHistoryImport, client: AsyncWebClient) -> HistoryPage:
+        """Return the first page. Raises HistoryRefused and RetryLater."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SlackDependencies:
-    """Services, ports, and the helpers that talk to Slack. Without a public URL, there is no ``publish``."""
+    """Services, ports, and the helpers that talk to Slack. Without a public URL, there is no ``publish``.
+
+    ``history_calls_per_min``: how often a history may be read if Slack doesn't limit the app more.
+    """
 
     visual: VisualSearch
     catalogue: Catalogue
@@ -70,4 +85,7 @@ class SlackDependencies:
     directories: DirectoryCache
     uploads: ThumbnailUploads
     updates: TextUpdates
+    history: HistoryImports
+    past_pages: PastPages
+    history_calls_per_min: int
     publish: PublishJpeg | None = None

@@ -202,6 +202,9 @@ class MemoryInbox:
             return False
         return not await self.is_deleted(kept.job.workspace, file, kept.job.channel, kept.job.message)
 
+    async def any_deleted(self, workspace: WorkspaceId, places: Collection[tuple[str, str, str]]) -> bool:
+        return any([await self.is_deleted(workspace, *place) for place in places])
+
     async def is_deleted(self, workspace: WorkspaceId, file: str, channel: str = "", message: str = "") -> bool:
         self._fail()
         keys = {(deletion_key(), ANY, (file,))}

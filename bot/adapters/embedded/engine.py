@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from cachetools import TTLCache
@@ -60,6 +61,7 @@ class EmbeddedSearch:
         self._extractor = extractor
         self._verifier = verifier
         self._clock = clock
+        self._prepared: WeakKeyDictionary[Picture, ImageFeatures] = WeakKeyDictionary()
         self.points = PointCompletion(store)
         self.calibrator = Calibrator(store, extractor.model_id, extractor.dimensions)
         self._recently_checked: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
@@ -106,7 +108,7 @@ class EmbeddedSearch:
         Their features are computed together, before the transaction begins, and their rows are written together.
         """
         await self._check_database_cached(database)
-        features = await asyncio.gather(*(self._extractor.extract(image.picture) for image in images))
+        features = await asyncio.gather(*(self._features_of(image.picture) for image in images))
         added_ids = tuple(image.data_id or _new_data_id() for image in images)
         given, model_id = {image.data_id for image in images if image.data_id is not None}, self._extractor.model_id
 
@@ -125,6 +127,15 @@ class EmbeddedSearch:
 
         await self._store.defer(work)
         return added_ids
+
+    async def prepare_images(self, database: DatabaseKey, pictures: Sequence[Picture]) -> None:
+        """Compute the features of pictures that will be added. See the port."""
+        await self._check_database_cached(database)
+        features = await asyncio.gather(*map(self._extractor.extract, pictures))
+        self._prepared.update(zip(pictures, features, strict=True))
+
+    async def _features_of(self, picture: Picture) -> ImageFeatures:
+        return self._prepared.pop(picture, None) or await self._extractor.extract(picture)
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """Return a page of the database's images. Raises InvalidInput for an invalid page token."""

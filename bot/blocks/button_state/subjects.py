@@ -104,6 +104,13 @@ class NameState(InteractionState):
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryState(InteractionState):
+    """The import of a channel's past pictures that a button pauses, resumes or stops."""
+
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CommandState(InteractionState):
     """The text of a command that a button runs, without ``/vsearch``."""
 

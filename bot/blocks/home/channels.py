@@ -6,6 +6,7 @@ from bot.blocks.button_state import NameState
 from bot.blocks.home.content import HomeContent, Section
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import Block
+from bot.blocks.messages.history import past_pictures_button
 from bot.blocks.reply import button, buttons, heading, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import home as wording
@@ -27,6 +28,8 @@ def _entry(home: HomeContent, binding: ChannelBinding) -> tuple[Block, ...]:
         return (text,)
     value = NameState(channel=binding.channel).encode() or ""
     actions = [button(labels.EDIT, ActionId.WATCH, value)]
+    if binding.mode in {ChannelMode.COLLECT, ChannelMode.GUARD}:
+        actions.append(past_pictures_button(binding.channel))
     if binding.mode is not ChannelMode.OFF:
         actions.append(button(labels.STOP_WATCHING, ActionId.UNWATCH, value))
     return text, buttons(actions)

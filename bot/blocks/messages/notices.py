@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bot.blocks.button_state import CommandState, EntityState, FormInput, NameState, SearchState
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, escape, fit, sendable
+from bot.blocks.messages.history import past_pictures_button
 from bot.blocks.messages.results.matches import MAX_NOTE_SHOWN
 from bot.blocks.mrkdwn import escape_sentence, one_line
 from bot.blocks.reply import (
@@ -148,6 +149,8 @@ def status_reply(status: StatusInfo) -> Reply:
 def watching_reply(binding: ChannelBinding, effective: DatabaseName | None) -> Reply:
     """Return what happens to a channel's images from now on; ``effective`` is the database that the channel uses."""
     text = channels.mode_text(binding, effective)
+    if effective is not None and binding.mode in {ChannelMode.COLLECT, ChannelMode.GUARD}:
+        return mrkdwn_reply(text, buttons([past_pictures_button(binding.channel)]))
     if binding.mode is ChannelMode.OFF or effective is not None:
         return mrkdwn_reply(text)
     return mrkdwn_reply(

@@ -19,6 +19,7 @@ USAGE = {
     "db link": "/vsearch db link <name> https://erp.example.com/part/{id}",
     "watch": "/vsearch watch guard in:<database>",
     "unwatch": "/vsearch unwatch",
+    "import": "/vsearch import here",
     "status": "/vsearch status",
 }
 """The shortest right form of each verb."""
@@ -28,6 +29,7 @@ URL_INVALID = "An image URL must start with `https://` or `http://`. Check it an
 COLLECT_TAKES_NO_MINIMUM = "`watch collect` doesn't take `min:` because it adds every image. Use `watch guard` instead."
 QUOTED_NOTE = 'Put a note in quotes: `note:"spare valve"`.'
 MINIMUM_INVALID = "`min:` must be a number from 0 to 10."
+SINCE_INVALID = "`since:` must be a day that is over, such as `since:2024-01-31`, or an age such as `since:90d`."
 ORDER_INVALID = "`order:` must be `desc` (newest first), `asc` (oldest first) or `id`."
 
 
@@ -71,6 +73,11 @@ def unknown_verb(quoted: str, suggestion: str) -> str:
 def did_you_mean(suggestion: str) -> str:
     """Return a suggestion."""
     return f"Did you mean `{suggestion}`?"
+
+
+def import_what(usage_text: str) -> str:
+    """Return how to write the import of a channel's past pictures, and how a table is imported."""
+    return f"To add this channel's past pictures, type {usage_text}. To import a table, send it to me with a ZIP."
 
 
 def which_words(usage_text: str) -> str:

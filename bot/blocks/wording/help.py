@@ -45,6 +45,7 @@ Lower: probably something else""",
 `/vsearch watch guard window:30d own:10m allow:@lea report:#mods quiet` sets its rules
 `/vsearch watch editors:creators` says who may change this
 `/vsearch unwatch` ignores them
+`/vsearch import here since:2024-01-31` adds those of the past
 `/vsearch status` shows the current mode""",
     "databases": """\
 *Databases*
@@ -70,6 +71,7 @@ TOPIC_OF = {
     **dict.fromkeys(("collecting", "image", "images"), "add"),
     **dict.fromkeys(("list", "rename", "note", "delete", "edit", "change"), "correct"),
     **dict.fromkeys(("unwatch", "lookup", "collect", "guard", "status", "channel", "channels"), "watch"),
+    "history": "watch",
     **dict.fromkeys(("db", "database", "export", "import", "link"), "databases"),
 }
 """The topic of each word after ``help``."""

@@ -69,6 +69,11 @@ class PermissionService:
             return True
         return user in editors.people or (editors.creators and bool(user) and user == creator)
 
+    async def may_control(self, starter: str, user: str, members: MemberDirectory) -> bool:
+        """Return whether the user is an admin or started what is to be controlled."""
+        # What was started on the command line has an empty starter, which must not match an empty user.
+        return bool(user) and (user in self._admins or user == starter or await members.is_admin(user))
+
     async def may_delete_images(
         self, info: DatabaseInfo, records: Collection[ImageRecord], user: str, members: MemberDirectory
     ) -> bool:

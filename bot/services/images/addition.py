@@ -131,6 +131,13 @@ class AddService:
                 self._metrics.added("known" if isinstance(outcome, AlreadyAdded) else "added")
         return outcomes
 
+    async def prepare(self, key: DatabaseKey, pictures: Sequence[Picture]) -> None:
+        """Compute what ``add_all`` needs of these very pictures, if they are new. Raises BackendError."""
+        known = await self._storage.catalogue.known_pictures(key, [picture.digest for picture in pictures])
+        if isinstance(self._visual, BatchAdding):
+            new = {one.digest: one for one in pictures if one.digest not in known}
+            await self._visual.prepare_images(key, list(new.values()))
+
     async def _add_batch(self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm) -> list[AddOutcome]:
         conflict: BotError | None = None
         for _ in range(ATTEMPTS if len(images) == 1 else 1):

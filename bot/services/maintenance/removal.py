@@ -140,6 +140,7 @@ class RemovalService:
         await self._storage.inbox.forget_workspace(workspace)
         # The operator's databases stay.
         await self._storage.excluded_pairs.forget_workspace(workspace)
+        await self._storage.history.forget_workspace(workspace)
         removed, failures = 0, list[Exception]()
         for info in await self._storage.catalogue.databases(workspace):
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -121,7 +123,7 @@ class LookupService:
         self._search = search
         self._catalogue = catalogue
         self._request_text = request_text
-        self._running = 0
+        self._running, self._ended_at = 0, -math.inf
         # Limits the pictures in memory, however many are shared at the same time. One workspace leaves room for others.
         self._slots = FairBudget(concurrency, max_share=MAX_SHARE, max_wait_s=None)
 
@@ -129,6 +131,11 @@ class LookupService:
     def is_busy(self) -> bool:
         """Whether lookups are running."""
         return self._running > 0
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last lookup ended; 0 while one runs."""
+        return 0.0 if self._running else time.monotonic() - self._ended_at
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """Return the workspace's databases, ordered by name."""
@@ -171,7 +178,7 @@ class LookupService:
         try:
             outcomes = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)
         finally:
-            self._running -= 1
+            self._running, self._ended_at = self._running - 1, time.monotonic()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -28,7 +28,7 @@ from bot.storage.inbox.depth import read_depth, read_obligations
 from bot.storage.inbox.job_notifier import JobNotifier, NullJobNotifier
 from bot.storage.inbox.retention import delete_finished, delete_of_workspace
 from bot.storage.inbox.rows import JobState, claimed_jobs, held, new_row
-from bot.storage.inbox.withdrawals import Withdrawal, is_deleted, is_wanted, withdraw_unshared
+from bot.storage.inbox.withdrawals import Withdrawal, any_deleted, is_deleted, is_wanted, withdraw_unshared
 from bot.storage.inbox.worker_registry import WorkerRegistry
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
@@ -231,6 +231,10 @@ class SqlInbox:
         Inside a unit, this takes the write lock.
         """
         return await self._database.write(lambda connection: is_deleted(connection, workspace, file, channel, message))
+
+    async def any_deleted(self, workspace: WorkspaceId, places: Collection[tuple[str, str, str]]) -> bool:
+        """Return whether one of several files, given with channel and message, was deleted, as ``is_deleted`` says."""
+        return await self._database.write(lambda connection: any_deleted(connection, workspace, places))
 
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         """Return the newest file that was shared in the channel and not withdrawn."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, tuple_, update
 
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import ANY, JobKind, Unsharing, deletion_key
 from bot.storage.inbox.unsharings import has_unsharing, record_unsharing
 from bot.storage.sql.locks.advisory import take_advisory_locks
-from bot.storage.sql.schema.tables import inbox, inbox_files
+from bot.storage.sql.schema.tables import history_messages, inbox, inbox_files
+from bot.storage.sql.sqlite import record_deletion
 
-_jobs, _files = inbox.c, inbox_files.c
+_jobs, _files, _past = inbox.c, inbox_files.c, history_messages.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,24 @@ class Withdrawal:
         connection.execute(select(_jobs.id).where(_jobs.id.in_(jobs)).order_by(_jobs.id).with_for_update())
         connection.execute(update(inbox_files).where(*wanted).values(withdrawn=True))
         connection.execute(emptied.values(payload=""))
+        if not (self.kept or self.kept_channels or self.until):
+            past = delete(history_messages).where(*self._past_messages())
+            if connection.execute(past).rowcount:
+                record_deletion(connection)
+
+    def _past_messages(self) -> list[ColumnElement[bool]]:
+        """Return which messages an import of a channel's history has no more to add.
+
+        One with further files stays. Before a file is added, its deletion is looked up.
+        """
+        wanted = [_past.workspace == self.workspace]
+        if self.channel:
+            wanted.append(_past.channel == self.channel)
+        if self.message:
+            wanted.append(_past.message == self.message)
+        if self.file:
+            wanted.append(_past.files == f" {self.file} ")
+        return wanted
 
     def _conditions(self) -> list[ColumnElement[bool]]:
         wanted = [_files.workspace == self.workspace]
@@ -101,6 +120,15 @@ def is_deleted(connection: Connection, workspace: WorkspaceId, file: str, channe
     """Return whether the deletion of a file, its message or its channel has arrived, or its unsharing was handled."""
     _wait_for_adds(connection, workspace, file, channel)
     return _has_deletion(connection, workspace, file, channel, message)
+
+
+def any_deleted(connection: Connection, workspace: WorkspaceId, places: Collection[tuple[str, str, str]]) -> bool:
+    """Return whether one of several files, given with channel and message, was deleted, as ``is_deleted`` says."""
+    names = {f"{workspace}\nfile\n{file}" for file, _, _ in places if file}
+    names |= {f"{workspace}\nchannel\n{channel}" for _, channel, _ in places if channel}
+    # All at once, because two transactions that take them one by one could wait for each other.
+    take_advisory_locks(connection, "deletion", sorted(names))
+    return any(_has_deletion(connection, workspace, *place) for place in places)
 
 
 def _wait_for_adds(connection: Connection, workspace: WorkspaceId, file: str, channel: str) -> None:

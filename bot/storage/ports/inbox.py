@@ -100,6 +100,10 @@ class Inbox(Protocol):
         """
         ...
 
+    async def any_deleted(self, workspace: WorkspaceId, places: Collection[tuple[str, str, str]]) -> bool:
+        """Return whether one of several files, given with channel and message, was deleted, as ``is_deleted`` says."""
+        ...
+
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         """Return the newest file that was shared in the channel and not withdrawn."""
         ...

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.history import HistoryImports
 from bot.storage.ports.home import HomeRecords
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.moderation import EditorSettings, ExcludedPairs, Feedback, GuardReports, ReportActions
@@ -29,6 +30,10 @@ class ProcessLocks(Protocol):
 
     def hold(self, name: str) -> AbstractAsyncContextManager[None]:
         """Hold a lock by name; a crash releases it. Raises BackendTimeout if another process holds it for too long."""
+        ...
+
+    def try_hold(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Hold a lock if nobody else does, and say whether it is held. A crash releases it."""
         ...
 
 
@@ -88,6 +93,11 @@ class Storage(Protocol):
     @property
     def inbox(self) -> Inbox:
         """The queue of jobs."""
+        ...
+
+    @property
+    def history(self) -> HistoryImports:
+        """Imports of channels' histories."""
         ...
 
     @property

@@ -52,6 +52,8 @@ class SqlChannelBindings:
                 "minimum": binding.minimum,
                 "rules": encode_rules(binding.rules),
                 "changed_by": binding.changed_by,
+                # What was shared before is not for the new settings. ``changed_at`` says when they began.
+                "seen_ts": "",
             }
             self._save(connection, binding.workspace, binding.channel, values)
 

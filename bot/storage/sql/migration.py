@@ -14,7 +14,7 @@ from bot.storage.sql.locks.advisory import take_advisory_locks
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0020"
+HEAD = "0021"
 """The newest revision in ``migrations/versions``."""
 
 TOO_NEW = "A newer vsearch has written this data, and this one can't read it: install the newest."

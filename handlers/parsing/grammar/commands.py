@@ -147,6 +147,14 @@ class UnwatchCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportHistory:
+    """Add the channel's past pictures. ``since``: in seconds since 1970; 0 for all."""
+
+    database: DatabaseName | None = None
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class StatusCommand:
     """Show the channel's settings, the databases and the health of the back end."""
 
@@ -175,6 +183,7 @@ Command = (
     | WatchCommand
     | SetEditors
     | UnwatchCommand
+    | ImportHistory
     | StatusCommand
     | HelpCommand
 )

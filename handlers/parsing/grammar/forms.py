@@ -48,6 +48,7 @@ USAGES = {
     "db link": VerbUsage(),
     "watch": VerbUsage(("in", "min", *RULES, EDITORS), ("min", *RULES)),
     "unwatch": VerbUsage(),
+    "import": VerbUsage(("in", "since"), ("since", "in")),
     "status": VerbUsage(),
 }
 

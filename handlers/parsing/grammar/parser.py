@@ -25,6 +25,7 @@ from handlers.parsing.grammar.workspace_verbs import (
     MODES,
     parse_db,
     parse_export,
+    parse_import,
     parse_status,
     parse_unwatch,
     parse_watch,
@@ -58,6 +59,8 @@ _SUGGESTIONS = {
     "settings": "status",
     "download": "export",
     "backup": "export",
+    "history": "import here",
+    "backfill": "import here",
     "move": "rename",
     "merge": "rename",
     "edit": "rename",
@@ -165,6 +168,7 @@ _VERBS: Mapping[str, Callable[[ParsedCommand], Command]] = {
     "db": parse_db,
     "watch": parse_watch,
     "unwatch": parse_unwatch,
+    "import": parse_import,
     "status": parse_status,
 }
 

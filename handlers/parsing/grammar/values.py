@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from bot.blocks.wording import commands as wording
 from bot.domain.errors import EntityRefused, InvalidInput
@@ -18,6 +20,9 @@ MAX_TOP = 50
 
 _OPENED = re.compile(r"[^:：﹕=＝]*[:：﹕=＝].")
 _SCORE = re.compile(r"[0-9]{0,3}(?:[.,][0-9]{0,6})?")
+_AGE = re.compile(r"([0-9]{1,5})d(?:ays?)?")
+_DAY = re.compile(r"([0-9]{4})(?:-([0-9]{1,2}))?(?:-([0-9]{1,2}))?")
+_DAY_S = 86_400
 _SURROUNDING = " <>`'‘’\"“”,;."
 """Characters to strip: brackets of the help text, left-over quotes, and punctuation."""
 
@@ -126,6 +131,19 @@ def minimum(value: str) -> float:
         if score <= TOP_SCORE:
             return score
     raise InvalidInput(wording.MINIMUM_INVALID)
+
+
+def since(value: str) -> float:
+    """Parse a day, such as 2024-01-31, or an age in days, such as 90d. Return seconds since 1970."""
+    now, written = datetime.now(UTC), value.strip(_SURROUNDING).lower()
+    if age := _AGE.fullmatch(written):
+        return max(0.0, now.timestamp() - int(age[1]) * _DAY_S)
+    if digits := _DAY.fullmatch(written):
+        with contextlib.suppress(ValueError):
+            day = datetime(*(int(part or 1) for part in digits.groups()), tzinfo=UTC)  # type: ignore[arg-type, misc]
+            if day <= now:
+                return max(0.0, day.timestamp())
+    raise InvalidInput(wording.SINCE_INVALID)
 
 
 def order(value: str) -> Order:

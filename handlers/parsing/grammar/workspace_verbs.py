@@ -16,6 +16,7 @@ from handlers.parsing.grammar.commands import (
     CreateDatabase,
     DeleteDatabase,
     ExportCommand,
+    ImportHistory,
     LinkDatabase,
     ListDatabases,
     SetEditors,
@@ -31,6 +32,9 @@ NO_LINK = "-"
 """Stands for the removal of a database's link."""
 
 MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
+
+HERE = ("here", "channel", "history")
+"""Words that stand for the channel in which a command is typed."""
 
 _ACTION_AND_NAME = 2
 """Words of ``db link <name>`` before the template."""
@@ -136,6 +140,18 @@ def parse_unwatch(parsed: ParsedCommand) -> UnwatchCommand:
     modifiers_by_name("unwatch", parsed)
     refuse_extra("unwatch", parsed)
     return UnwatchCommand()
+
+
+def parse_import(parsed: ParsedCommand) -> ImportHistory:
+    """Parse the arguments of ``import``. Raises InvalidInput."""
+    given = modifiers_by_name("import", parsed)
+    if not parsed.words or parsed.words[0].lower() not in HERE:
+        raise InvalidInput(wording.import_what(usage_of("import")))
+    refuse_extra("import", replace(parsed, words=parsed.words[1:]))
+    return ImportHistory(
+        values.database(given["in"]) if "in" in given else None,
+        values.since(given["since"]) if "since" in given else 0.0,
+    )
 
 
 def parse_status(parsed: ParsedCommand) -> StatusCommand:

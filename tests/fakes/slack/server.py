@@ -158,6 +158,12 @@ class FakeSlack(InteractionActions, Observations):
             self.web_api.limits[method] = Limit(per_second)
         self.refuse_next(method, "ratelimited", status=TOO_MANY, retry_after_s=retry_after_s, times=next_calls)
 
+    def limit_histories(self, *, per_minute: int, page: int = 999) -> None:
+        """Limit the calls that read a history, and its pages: 50 a minute, or 1 with 15 messages."""
+        for method in ("conversations.history", "conversations.replies"):
+            self.web_api.limits[method] = Limit(per_minute, within_s=60.0)
+        self.state.history_page = page
+
     def limit_posts_to_one_a_second(self) -> None:
         """Limit each conversation to one message per second, as Slack does."""
         self.web_api.one_post_a_second = True

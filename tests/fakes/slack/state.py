@@ -66,6 +66,8 @@ class State:
         self.planned: defaultdict[str, deque[Planned]] = defaultdict(deque)
         self.lost_answers: Counter[str] = Counter()
         """Number of calls, by method, that do the work but are answered with 503."""
+        self.history_page = 999
+        """Most messages that a page of a history has, whatever the app asks for."""
         self.silence_is_fine = False
         self.clock: Callable[[], float] = time.monotonic
         self.passed = 0.0

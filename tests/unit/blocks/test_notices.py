@@ -105,7 +105,9 @@ def test_channel_mode_is_explained_in_a_sentence(binding: ChannelBinding, text: 
     reply = watching_reply(binding, PARTS)
     check(reply)
     assert reply.text == text
-    assert len(reply.blocks) == 1
+    adds = binding.mode in {ChannelMode.COLLECT, ChannelMode.GUARD}
+    assert list(pressable(reply.blocks)) == (["Add past pictures"] if adds else [])
+    assert len(reply.blocks) == 1 + adds
 
 
 def test_channel_without_a_database_may_choose_one() -> None:

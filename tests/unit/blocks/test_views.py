@@ -227,7 +227,7 @@ def test_home_shows_databases_and_channels_with_buttons() -> None:
         ["Search by image", "Create a database", "Watch a channel"],
         ["Browse", "Add", "Settings"],
         ["Browse", "Add", "Settings"],
-        ["Edit", "Stop watching"],
+        ["Edit", "Add past pictures", "Stop watching"],
         ["Edit"],
     ]
     assert ListState.decode(rows[2][0]["value"]) == ListState(database="logos")

@@ -31,6 +31,9 @@ _POLL_S = 0.02
 _FILES = 256
 """Greatest number of lock files. Two names that share a file by chance only wait for each other."""
 
+_OUTER = "history:"
+"""Locks whose holders take others meanwhile. They share no files with these, or a process would wait for itself."""
+
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)")
 
@@ -74,24 +77,39 @@ class ProcessLocks:
                 # Shielded, because a cancelled caller must not leave the lock behind.
                 await asyncio.shield(asyncio.to_thread(self._table.release, name))
 
+    @asynccontextmanager
+    async def try_hold(self, name: str) -> AsyncIterator[bool]:
+        """Hold a lock if neither this process nor another does, and yield whether it is held."""
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        if lock.locked():
+            yield False
+            return
+        async with lock:
+            held = await self._try(name)
+            try:
+                yield held
+            finally:
+                if held:
+                    await asyncio.shield(asyncio.to_thread(self._table.release, name))
+
     async def close(self) -> None:
         """Release all locks."""
         await asyncio.to_thread(self._table.close)
 
     async def _acquire(self, name: str) -> None:
         deadline = time.monotonic() + self._wait_s
-        while True:
-            trying = asyncio.ensure_future(asyncio.to_thread(self._table.try_acquire, name))
-            try:
-                acquired = await asyncio.shield(trying)
-            except asyncio.CancelledError:
-                trying.add_done_callback(lambda done: self._release_late(name, done))
-                raise
-            if acquired:
-                return
+        while not await self._try(name):
             if time.monotonic() > deadline:
                 raise BackendTimeout(f"Another process held the lock “{name}” for {self._wait_s:g} s.")
             await asyncio.sleep(_POLL_S)
+
+    async def _try(self, name: str) -> bool:
+        trying = asyncio.ensure_future(asyncio.to_thread(self._table.try_acquire, name))
+        try:
+            return await asyncio.shield(trying)
+        except asyncio.CancelledError:
+            trying.add_done_callback(lambda done: self._release_late(name, done))
+            raise
 
     def _release_late(self, name: str, acquired: asyncio.Future[bool]) -> None:
         if not acquired.cancelled() and acquired.exception() is None and acquired.result():
@@ -118,7 +136,8 @@ class FileLocks:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The files stay: another process may be about to lock one that looks unused.
         number = hashlib.blake2b(name.encode(), digest_size=2).digest()
-        path = self._folder / f"{int.from_bytes(number, 'big') % _FILES:03d}"
+        group = "outer-" if name.startswith(_OUTER) else ""
+        path = self._folder / f"{group}{int.from_bytes(number, 'big') % _FILES:03d}"
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             if sys.platform != "win32":

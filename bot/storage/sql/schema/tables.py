@@ -30,6 +30,7 @@ from bot.storage.sql.schema.embedded_tables import (
     embedded_point_features,
     embedded_vectors,
 )
+from bot.storage.sql.schema.history_tables import history_imports, history_messages
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 from bot.storage.sql.schema.inbox_tables import inbox, inbox_files, unshared_files
 from bot.storage.sql.schema.moderation_tables import (
@@ -59,6 +60,8 @@ __all__ = [
     "guard_report_actions",
     "guard_report_matches",
     "guard_reports",
+    "history_imports",
+    "history_messages",
     "home_visits",
     "hosted_databases",
     "hosted_deletions",
@@ -198,6 +201,8 @@ channel_bindings = Table(
     Column("changed_by", String(64), nullable=False),
     Column("changed_at", UtcTime, nullable=False),
     Column("offered_at", UtcTime),
+    # The time of the newest event of the channel, as Slack writes times of messages.
+    Column("seen_ts", String(64), nullable=False, server_default=""),
     Index(None, "database_id"),
 )
 

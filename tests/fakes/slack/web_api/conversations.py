@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.fakes.slack.payloads import message_object
 from tests.fakes.slack.values import Channel, Json, Message, Token
-from tests.fakes.slack.web_api.arguments import Method, Refused, WebApiMethods, is_true, paged
+from tests.fakes.slack.web_api.arguments import PAGE, Method, Refused, WebApiMethods, is_true, paged
 
 
 class ConversationMethods(WebApiMethods):
@@ -53,7 +53,10 @@ class ConversationMethods(WebApiMethods):
         channel = self.joined(args, token)
         # Replies are not part of the channel's history.
         first = [m for m in self._visible_messages(channel, args) if m.thread_ts in {"", m.ts}]
-        return self._page(list(reversed(first)), args)
+        # Pages begin with the newest message, unless only the beginning is given. Within a page, newest come first.
+        forwards = bool(args.get("oldest")) and not args.get("latest")
+        answer = self._page(first if forwards else list(reversed(first)), args)
+        return answer | {"messages": list(reversed(answer["messages"])) if forwards else answer["messages"]}
 
     async def _replies(self, args: Json, token: Token) -> Json:
         self.require(args, "channel", "ts")
@@ -87,7 +90,8 @@ class ConversationMethods(WebApiMethods):
         return found
 
     def _page(self, messages: list[Message], args: Json) -> Json:
-        page, rest = paged(messages, args)
+        asked = int(args.get("limit") or PAGE)
+        page, rest = paged(messages, args | {"limit": min(asked, self.state.history_page)})
         metadata = is_true(args.get("include_all_metadata"))
         return {"messages": [message_object(self.state, m, with_metadata=metadata) for m in page], **rest}
 

@@ -28,14 +28,15 @@ SERVICE_UNAVAILABLE, TOO_MANY = 503, 429
 
 @dataclass(slots=True)
 class Limit:
-    """A limit of calls per second."""
+    """A limit of calls within a time, one second or another."""
 
     calls: int
+    within_s: float = 1.0
     made: deque[float] = field(default_factory=deque)
 
     def allows(self, now: float) -> bool:
         """Return whether one more call is allowed."""
-        while self.made and now - self.made[0] >= 1:
+        while self.made and now - self.made[0] >= self.within_s:
             self.made.popleft()
         if len(self.made) >= self.calls:
             return False
@@ -74,7 +75,8 @@ class WebApi:
         if self._state.planned[method]:
             return _planned(*self._state.planned[method].popleft())
         if not self._is_within_limits(method, args):
-            headers = {"Retry-After": "1"}
+            limit = self.limits.get(method)
+            headers = {"Retry-After": str(round(limit.within_s) if limit else 1)}
             return web.json_response({"ok": False, "error": "ratelimited"}, status=TOO_MANY, headers=headers)
         try:
             answer = await self._answer(method, args, authorization, token)

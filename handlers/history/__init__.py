@@ -1,0 +1,1 @@
+"""Imports of channels' past pictures: read histories, add what they have, and show the progress."""
