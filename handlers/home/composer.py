@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.blocks.home.content import HomeContent, News, OpenWork
 from bot.domain.catalogue import ImageRecord
+from bot.domain.channels import ChannelBinding
 from bot.domain.jobs import WorkspaceJobs
 from bot.services.access.overview import Overview
 from bot.storage.ports.home import MAX_COUNTED, Visit
+from handlers.moderation.settings_changes import SettingsChanges
 from handlers.parsing.payloads import TableShare, decode_request, parse_table_share
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -43,6 +46,7 @@ class HomeComposer:
     def __init__(self, dependencies: SlackDependencies, answers: AnswerComposer) -> None:
         self._dependencies = dependencies
         self._answers = answers
+        self._settings = SettingsChanges(dependencies)
 
     async def compose(self, requester: Requester, opening: str = "") -> ComposedHome:
         """Return what one person may see. ``opening`` is Slack's id of the opening; empty if Home is only refreshed.
@@ -70,6 +74,7 @@ class HomeComposer:
             backend=backend,
             problem=problem,
             changeable=await answers.changeable(requester, seen.databases),
+            changeable_channels=await self._changeable_channels(requester, bindings),
             newest=seen.newest,
             pictures=await services.presenter.known_pictures(requester.as_reader, shown),
             news=News(seen.since.at, seen.news, seen.news_cut, seen.since.origin is None),
@@ -77,6 +82,18 @@ class HomeComposer:
             is_guest=is_guest,
         )
         return ComposedHome(content, shown, Visit(seen.moment, before, opening) if is_new_visit else None)
+
+    async def _changeable_channels(
+        self, requester: Requester, bindings: Sequence[ChannelBinding]
+    ) -> frozenset[str] | None:
+        """Return the channels whose settings the person may change; None for all."""
+        editors = await self._dependencies.editors.get(requester.workspace)
+        if editors.everybody:
+            return None
+        may_change = await asyncio.gather(
+            *(self._settings.may_change(requester, one.channel, editors) for one in bindings)
+        )
+        return frozenset(one.channel for one, allowed in zip(bindings, may_change, strict=True) if allowed)
 
     async def with_all_pictures(self, requester: Requester, home: ComposedHome) -> ComposedHome:
         """Return the same with pictures that had to be uploaded first. It may take some seconds."""

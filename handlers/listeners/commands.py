@@ -273,8 +273,10 @@ class CommandListener:
         return mrkdwn_reply(editors_set(editors))
 
     async def _import_history(self, invocation: Invocation[grammar.ImportHistory]) -> Reply:
-        command = invocation.command
-        return await self._history.begin(invocation.requester, command.database, command.since)
+        requester, command = invocation.requester, invocation.command
+        if requester.channel and not requester.channel.startswith("D"):
+            await self._settings.check(requester, requester.channel)
+        return await self._history.begin(requester, command.database, command.since)
 
     async def _status(self, invocation: Invocation[grammar.StatusCommand]) -> Reply:
         requester = invocation.requester

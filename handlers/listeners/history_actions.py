@@ -10,6 +10,7 @@ from bot.blocks.ids import ActionId
 from bot.blocks.wording.imports import HISTORY_PROBLEMS
 from bot.domain.errors import UserError
 from bot.domain.jobs import HistoryStatus
+from handlers.moderation.settings_changes import SettingsChanges
 from handlers.parsing.payloads.interactions import ActionRequest
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
@@ -23,6 +24,7 @@ class HistoryActions:
     def __init__(self, dependencies: SlackDependencies, answers: AnswerComposer) -> None:
         self._answers = answers
         self._history = HistoryComposer(dependencies, answers)
+        self._settings = SettingsChanges(dependencies)
 
     @property
     def handlers(self) -> Mapping[str, Callable[[ActionRequest, Requester], Awaitable[None]]]:
@@ -38,6 +40,7 @@ class HistoryActions:
         channel = NameState.decode(request.value).channel
         if channel not in await self._answers.directory(requester).readable([channel], requester.user):
             raise UserError(HISTORY_PROBLEMS["channel_not_found"])
+        await self._settings.check(requester, channel)
         # The answer goes to where the button is, which may be App Home.
         await requester.reply_privately(await self._history.begin(replace(requester, channel=channel)))
 

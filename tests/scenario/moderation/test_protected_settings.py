@@ -6,7 +6,7 @@ import pytest
 
 from bot.app.slack_app import SlackApp
 from bot.domain.channels import ChannelMode
-from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
 from tests.scenario.commands.test_channels import binding_of
 from tests.scenario.conftest import Start, fill
 from tests.scenario.interactions.test_app_home import open_home, wait_until_shown
@@ -62,19 +62,46 @@ async def test_only_admins_say_who_may_change_channels(slack: FakeSlack, app: Sl
     assert "everybody can change" in back.everything
 
 
+async def home_before_the_setting(slack: FakeSlack) -> View:
+    """Return a Home whose buttons are still on the screen when the setting takes them away."""
+    await run_command(slack, "watch editors:everybody", user=ADMIN)
+    home = await open_home(slack)
+    await run_command(slack, "watch editors:creators", user=ADMIN)
+    return home
+
+
 async def test_forms_and_buttons_are_protected_too(slack: FakeSlack, app: SlackApp) -> None:
     await run_command(slack, "watch guard in:ads", user=ADMIN)
-    await run_command(slack, "watch editors:creators", user=ADMIN)
-    home = await open_home(slack)
-    await slack.press_in_view(home, "watch_channel", about=GENERAL)
+    await slack.press_in_view(await home_before_the_setting(slack), "watch_channel", about=GENERAL)
     form = await slack.wait_for_view("watch_form")
     await slack.submit(form, {"mode": "lookup"})
     assert "Only workspace admins" in form.errors["mode"]
-    await slack.press_in_view(home, "unwatch_channel", about=GENERAL)
+    await slack.press_in_view(await home_before_the_setting(slack), "unwatch_channel", about=GENERAL)
     await idle(app)
     now = await binding_of(app)
     assert now is not None
     assert now.mode is ChannelMode.GUARD
+
+
+async def test_people_see_no_buttons_of_channels_that_they_may_not_change(slack: FakeSlack, app: SlackApp) -> None:
+    await run_command(slack, "watch guard in:ads", user=ADMIN)
+    await run_command(slack, "watch editors:creators", user=ADMIN)
+    home = await open_home(slack)
+    await wait_until_shown(slack, home, "are checked against")
+    assert "Stop watching" not in home.everything
+    assert "Stop watching" in (await open_home(slack, user=CREATOR)).everything
+
+
+async def test_past_pictures_are_imported_by_those_who_may_change_the_channel(slack: FakeSlack, app: SlackApp) -> None:
+    asked = await run_command(slack, "watch collect in:ads", user=STRANGER)
+    await run_command(slack, "watch editors:creators", user=ADMIN)
+    told = await run_command(slack, "import here", user=STRANGER)
+    assert "Only workspace admins" in told.everything
+    await slack.press(asked, "import_history", user=STRANGER)
+    refused = await slack.wait_for(lambda m: "Only workspace admins" in m.everything and m is not told)
+    assert refused.to == STRANGER
+    begun = await run_command(slack, "import here", user=CREATOR)
+    assert "Only workspace admins" not in begun.everything
 
 
 async def test_created_database_binds_no_channel_for_others(slack: FakeSlack, start: Start) -> None:
