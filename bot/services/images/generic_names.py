@@ -36,10 +36,21 @@ line album|wechat image|mmexport|微信图片|微信圖片|qq图片|kakaotalk|ka
 scan|scans|scanned|scanned document|scan from|camscanner|adobe scan|genius scan|numérisation|escaneo|digitalizar
 scansione|skan|скан|扫描|扫描件|掃描|スキャン|스캔|giphy|tenor|ezgif|ezgif com|hqdefault|maxresdefault|avatar
 icon|logo image|thumb|thumbnail|preview|frame|slide|folie|page|artboard|group|rectangle|layer|sample|test|tests
-new|neu|nouveau|nuevo|copy|kopie|copie|copia|index
+new|neu|nouveau|nuevo|copy|kopie|copie|copia|index|snapshot|edited|blob|webcam|image pasted at|image asset
+ohne titel|design ohne titel|new project|neues projekt|snipaste|cleanshot|greenshot|sharex|monosnap|lightshot
+smartselect|picsart|photoroom|snapseed|imagepicker|image picker|rn image picker lib temp|temp image|wx camera
+telegram cloud photo size|fullsizer|oip|dall·e|chatgpt image|gemini generated image|slack image
 """
 _ALL = (unicodedata.normalize("NFKC", word) for line in _WORDS.splitlines() for word in line.split("|") if word)
 _ALTERNATIVES = "|".join(sorted(map(re.escape, _ALL), key=len, reverse=True))
+_PICTURE_WORDS = "image|photo|picture|bild|foto|imagen|imagem|immagine|afbeelding|obraz|изображение|фото"
+_FROM = "from|uploaded from|von|vom|aus|de|du|depuis|desde|do|da|di|van|fra|från|z|с|из|my|mein|meinem|mon|mi"
+# What apps that are translated call a picture of a phone, such as “Bild von iOS” and “iOS からの画像”.
+_FROM_PHONE = re.compile(
+    rf"(?:{_PICTURE_WORDS})(?:\s(?:{_FROM}))+\s(?:ios|android|iphone|ipad)(?:\s?[(\[]?\d.*)?"
+    r"|(?:ios|android|iphone|ipad)\s?\S{0,5}\s?(?:画像|写真|이미지|사진|图片|圖片|照片)(?:\s?[(\[]?\d.*)?"
+)
+_COPY_OF = re.compile(r"(?:copy of|kopie von|copie de|copia de|copia di|cópia de|kopi av|kopia)\s(?=\S)")
 _COPY = r"(?:\s*(?:\(\d*\)|\[\d*\]|copy|kopie|copie|copia|kopia|копия|副本|コピー)\s*\d*)*"
 _GENERIC = re.compile(rf"(?:{_ALTERNATIVES})(?:\s?[(\[]?\d.*)?{_COPY}", re.DOTALL)
 
@@ -67,8 +78,8 @@ _SEPARATORS = re.compile(r"[\s_.,~–—-]+")
 
 def is_generic(stem: str) -> bool:
     """Return whether a camera, phone, browser or program gave this name, without suffix, to a picture."""
-    name = _plain(stem)
-    if not name or _GENERIC.fullmatch(name) or _MOMENT.fullmatch(name):
+    name = _COPY_OF.sub("", _plain(stem), count=1)
+    if not name or _FROM_PHONE.fullmatch(name) or _GENERIC.fullmatch(name) or _MOMENT.fullmatch(name):
         return True
     return bool(_COUNTED.fullmatch(name)) and not _SHORT_PREFIXED.fullmatch(name)
 

@@ -22,14 +22,18 @@ class Role(StrEnum):
 # English names, those of the hosted service's API, and those of our exports.
 _NAMES = {
     Role.FILE: "file files filename filepath path filelocation image images imagefile imagefilename imagename "
-    "imagepath imageurl imagelink img imgurl picture pictures picturefile picturename picturepath pictureurl photo "
-    "photos photofile photoname photopath photourl url src link",
+    "imagepath imageurl imagelink imagelocation imagesource imagesrc mainimage img imgurl imgsrc picture pictures "
+    "picturefile picturename picturepath pictureurl photo photos photofile photoname photopath photourl fullpath "
+    "fileurl url uri src link",
     Role.ID: "id ids entity entityid entityname sku skus skucode skunumber part partno partnr partnum partnumber "
     "partid partcode pn item itemid itemno itemnr itemnumber itemcode article articleid articleno articlenr "
     "articlenumber articlecode product productid productno productnumber productcode productsku materialnumber "
-    "materialno mpn mfrpartnumber manufacturerpartnumber catalognumber cataloguenumber code reference ref refno",
+    "materialno mpn mfrpartnumber manufacturerpartnumber catalogno catalognumber cataloguenumber code reference "
+    "referenceno ref refno assetid assetnumber assettag inventorynumber stockcode stocknumber identifier model modelno "
+    "modelnumber",
     Role.NOTE: "note notes description descriptions desc comment comments extradata remark remarks text caption "
-    "details",
+    "details info information annotation alt alttext itemdescription productdescription partdescription "
+    "articledescription shortdescription notetext",
 }
 _ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
 _MAPPED = re.compile(r"(?:\A|,)\s*(file|id|entity|note)\s*=", re.IGNORECASE)

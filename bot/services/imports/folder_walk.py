@@ -44,11 +44,12 @@ _NAMED = 10
 
 @dataclass(slots=True)
 class LeftOut:
-    """What a walk left out: files by suffix, the names of the first of them, and folders that it doesn't enter."""
+    """What a walk left out: files by suffix, the names of the first of them, hidden pictures, and folders."""
 
     files: Counter[str] = field(default_factory=Counter)
     names: list[str] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
+    hidden: list[str] = field(default_factory=list)
 
     def add_file(self, name: str) -> None:
         """Count a file that isn't a picture by its name."""
@@ -63,10 +64,15 @@ class LeftOut:
             more = ", …" if count > len(self.names) else ""
             what = "file that is no picture" if count == 1 else "files that are no pictures"
             parts.append(f"{count:,} {what} ({', '.join(self.names)}{more})")
+        if self.hidden:
+            more = ", …" if len(self.hidden) > _NAMED else ""
+            what = "hidden picture" if len(self.hidden) == 1 else "hidden pictures"
+            parts.append(f"{len(self.hidden):,} {what} ({', '.join(sorted(self.hidden)[:_NAMED])}{more})")
         if self.folders:
             named = ", ".join(sorted(self.folders)[:_NAMED])
             parts.append(f"folders that hold no pictures of yours ({named})")
-        return f"Left out {' and '.join(parts)}." if parts else ""
+        listed = " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+        return f"Left out {listed}." if parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,14 @@ def walk_pictures(root: Path, left_out: LeftOut) -> Iterator[Path | UnreadableFo
         pending.extend(reversed(folders))
 
 
+def _add_hidden(entry: os.DirEntry[str], left_out: LeftOut) -> None:
+    """Record a hidden folder or picture. Files that begin with “._” are what macOS notes about others."""
+    if entry.is_dir(follow_symlinks=False):
+        left_out.folders.add(entry.name)
+    elif not entry.name.startswith("._") and entry.name.lower().endswith(tuple(PICTURE_SUFFIXES)):
+        left_out.hidden.append(entry.name)
+
+
 def _entries(folder: Path, left_out: LeftOut) -> tuple[list[Path], list[Path]]:
     files: list[str] = []
     folders: list[str] = []
@@ -104,8 +118,8 @@ def _entries(folder: Path, left_out: LeftOut) -> tuple[list[Path], list[Path]]:
         for entry in entries:
             name = entry.name
             if name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
+                _add_hidden(entry, left_out)
+            elif entry.is_dir(follow_symlinks=False):
                 if name.casefold() in _JUNK_FOLDERS:
                     left_out.folders.add(name)
                 else:

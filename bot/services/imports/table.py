@@ -95,6 +95,9 @@ def _pictures(
 
 def _picture(table: str, row: TableRow, width: int, columns: Columns) -> PictureRow:
     """Return the picture of a row. Raises TableRefused if its cells can't be told apart surely."""
+    if any("\0" in cell for cell in row.cells):
+        file = columns.cell(row.cells, Role.FILE).replace("\0", "␀")
+        return PictureRow(row.line, file, error="The row has a character that no text has (NUL).")
     cells = _without_empty_end(row.cells)
     if len(cells) > width:
         raise TableRefused(
@@ -107,8 +110,6 @@ def _picture(table: str, row: TableRow, width: int, columns: Columns) -> Picture
     if len(row.cells) <= needed:
         raise TableRefused(table, f"The row has {len(row.cells)} cells, and the table has {width} columns.", row.line)
     file, entity, note = (columns.cell(row.cells, role) for role in Role)
-    if any("\0" in cell for cell in cells):
-        return PictureRow(row.line, file.replace("\0", "␀"), error="The row has a character that no text has (NUL).")
     if not file.strip():
         return PictureRow(row.line, "", error="The row names no file. Write its name, or delete the row.")
     return PictureRow(row.line, file, entity, note)

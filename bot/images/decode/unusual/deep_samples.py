@@ -17,7 +17,10 @@ from bot.images.decode.unusual import tiff_tags
 
 _FULL = 65535
 _GUESSES = (255, 1023, 4095)
-"""Highest values of cameras and scanners with 8, 10 and 12 bits. Above these, a dark picture is likelier."""
+"""Highest values of cameras and scanners with 8, 10 and 12 bits."""
+
+_NEAR_14_BITS = range(12288, 16384)
+"""Highest values that sensors with 14 bits reach. A picture with lower ones, down to 12 bits, is likelier dark."""
 
 _MIN_GUESS = 64
 """Values below this are numbers, such as those of regions, and not brightness: use the range that there is."""
@@ -53,6 +56,8 @@ def highest_value(found: int, declared: int) -> int:
         return declared
     if 0 < found < _MIN_GUESS:
         return found
+    if found in _NEAR_14_BITS:
+        return _NEAR_14_BITS.stop - 1
     return next((guess for guess in _GUESSES if 0 < found <= guess), _FULL)
 
 

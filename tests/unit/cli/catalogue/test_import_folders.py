@@ -60,6 +60,16 @@ def test_folder_import_names_what_it_leaves_out(vsearch: Vsearch, pictures: Path
     assert "#recycle, $RECYCLE.BIN, @eaDir, __MACOSX" in outcome.err
 
 
+def test_hidden_pictures_and_folders_are_named(vsearch: Vsearch, pictures: Path) -> None:
+    for name in (".thumbnails/a.jpg", ".b.JPG", "._pump.jpg", ".DS_Store"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).write_bytes(b"")
+    outcome = vsearch("import", pictures, "--in", "parts", "--create")
+    assert outcome.out == "Added 3 images to “parts”.\n"
+    said = " ".join(outcome.err.split())
+    assert "Left out 1 hidden picture (.b.JPG) and folders that hold no pictures of yours (.thumbnails)." in said
+
+
 def test_second_import_skips_existing_images(stocked: Vsearch, pictures: Path) -> None:
     (pictures / "copy of pump.jpg").write_bytes((pictures / "pump.jpg").read_bytes())
     document = stocked("import", pictures, "--json").document

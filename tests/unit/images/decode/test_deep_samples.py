@@ -48,6 +48,14 @@ def test_pngs_that_use_12_of_16_bits_are_bright(colour: int, channels: int) -> N
     close(deep_png(values, colour), wanted * (255 / 4095))
 
 
+@pytest.mark.parametrize("highest", [1023, 4095, 16383])
+def test_values_of_common_sensors_are_bright(highest: int) -> None:
+    gray, colours = ramp(highest, 1), ramp(highest, 3)
+    close(deep_png(gray, 0), gray.repeat(3, axis=2) * (255 / highest))
+    close(deep_png(colours, 2), colours * (255 / highest))
+    close(deep_tiff(gray), gray.repeat(3, axis=2) * (255 / highest))
+
+
 def test_declared_bits_decide_over_a_guess() -> None:
     values = ramp(9000, 1)
     close(deep_png(values, 0), values.repeat(3, axis=2) / 257)  # a dark picture with 16 bits

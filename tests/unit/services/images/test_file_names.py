@@ -80,6 +80,15 @@ def test_suffix_of_every_picture_is_no_part_of_the_id(suffix: str) -> None:
             "signal-2024-01-02-10-11",
             "Ekran Görüntüsü (12)",
         ),
+        *(
+            "Bild von iOS",
+            "Imagen de iOS (2)",
+            "Image from my iPhone",
+            "iOS からの画像",
+            "Copy of IMG_1234",
+            "Ohne Titel 3",
+        ),
+        *("CleanShot 2024-01-02 at 10.11.12", "SmartSelect_20240102-101112", "Snapshot_1", "ChatGPT Image 2.1.2026"),
     ],
 )
 def test_name_that_programs_give_is_recognised(name: str) -> None:
@@ -101,6 +110,9 @@ def test_name_that_programs_give_is_recognised(name: str) -> None:
             "L4000",
             "SAM-7",
             "image of valve 7",
+            "picture of iPhone 12 case",
+            "Copy of VLV-0042",
+            "Webcam C920",
         ),
     ],
 )

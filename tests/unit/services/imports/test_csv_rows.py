@@ -105,6 +105,24 @@ def test_encodings_of_spreadsheet_programs_are_decoded(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "note",
+    [
+        *(
+            'Übergrößen 3,5 m³/h ±2 °C ½"',
+            "«Café» l’été où ça, œuvre, N°A12",
+            "¿Qué? Señor Nº 5, 1ª mañana",
+            "São João",
+        ),
+        *("smørrebrød æble ål Ø12", "Åkerströms kökslåda", "perché città è più", "Škoda äiti", "l´eau, paral·lel"),
+        *("Brand® X™ 10µm £5 30×40", "“É” – ‘ö’… CAFÉ»", "PowerÖl", "Crème brûlée, maçã, coördinatie"),
+    ],
+)
+def test_windows_1252_in_any_of_its_languages_is_decoded(note: str) -> None:
+    text = f"file;note\na.png;{note}\n"
+    assert decode_table(text.encode("cp1252"), "t.csv")[0] == text
+
+
+@pytest.mark.parametrize(
     ("content", "line"),
     [
         (b"file,note\n\xff\xfe\x00x", 2),
@@ -112,6 +130,16 @@ def test_encodings_of_spreadsheet_programs_are_decoded(encoding: str) -> None:
         ("file,note\na.png,Клапан\n".encode("cp1251"), 2),
         ("file,note\na.png,x\nb.png,バルブ\n".encode("shift-jis"), 3),
         (b"file,note\na.png,\x81\n", 2),
+        (b"file,note\na.png,Gr\xc3\xb6\xc3\x9fe\nb.png,Gr\xf6\xdfe\n", 3),  # UTF-8 with a row in another encoding
+        *(
+            (f"file,note\na.png,x\nb.png,{note}\n".encode(encoding), 3)
+            for encoding, note in (
+                *(("gbk", "铜阀门"), ("gbk", "水泵"), ("big5", "銅閥門"), ("euc-kr", "밸브"), ("koi8-r", "Насос")),
+                *(("cp1250", "stała rura"), ("cp1250", "Příruba"), ("iso8859-2", "gęślą"), ("cp1254", "ışık")),
+                *(("cp1253", "Βαλβίδα"), ("cp1255", "שסתום"), ("cp1257", "ąžuolas"), ("mac-roman", "Größe")),
+                *(("cp437", "Größe"), ("cp850", "vérifié"), ("cp874", "วาล์ว")),
+            )
+        ),
     ],
 )
 def test_encoding_that_is_not_sure_is_refused(content: bytes, line: int) -> None:

@@ -45,6 +45,7 @@ def workbook(tmp_path: Path, rows: list[list[object]], formats: dict[str, str] |
         "PATH,part_no,Notes",
         "File,EntityId,ExtraData",
         "ImageUrl,Entity Id,Remarks",
+        "Image source,Model No.,Item Description",
         '"Photo\nfile",Part-No.,"Note "',
     ],
 )
@@ -104,8 +105,8 @@ def test_empty_cells_at_the_end_may_be_there_or_not(tmp_path: Path) -> None:
 
 
 def test_row_with_nul_or_without_file_is_refused_alone(tmp_path: Path) -> None:
-    rows = read_table(table(tmp_path, "file,entity,note\na.png,b,\np\0.png,c,x\n,d,x\n")).rows
-    assert [bool(row.error) for row in rows] == [False, True, True]
+    rows = read_table(table(tmp_path, "file,entity,note\na.png,b,\np\0.png,c,x\n,d,x\n\0\0\0")).rows
+    assert [bool(row.error) for row in rows] == [False, True, True, True]
 
 
 def test_blanks_after_every_separator_are_no_part_of_notes(tmp_path: Path) -> None:
