@@ -58,7 +58,7 @@ async def test_pictures_of_one_entity_open_from_its_row(slack: SlackPage, sample
     await expect(photos).to_be_visible()
     await photos.click()
     gallery = slack.page.locator(".msg", has_text=re.compile(r"(\d photos|Photos 1 to 5 of \d) of gear_24t")).last
-    await expect(gallery).to_contain_text("added by")
+    await expect(gallery).to_contain_text("posted by @You")
     loaded = await widths(gallery)
     assert len(loaded) >= 3
     assert min(loaded) > 0
@@ -77,13 +77,13 @@ async def test_unknown_and_flat_pictures_are_answered_plainly(slack: SlackPage, 
 
 async def test_edited_copy_is_compared_in_words_and_pictures(slack: SlackPage, samples: Path, tmp_path: Path) -> None:
     edited = tmp_path / "edited.png"
-    with Image.open(samples / "spur_gear.png") as whole:
+    with Image.open(samples / "ball_bearing.png") as whole:
         cut = whole.convert("RGB").crop((0, 0, whole.width * 4 // 5, whole.height))
         marked = ImageOps.mirror(cut)
         ImageDraw.Draw(marked).rectangle((30, 30, 30 + cut.width // 4, 30 + cut.height // 6), fill=(255, 200, 0))
         marked.save(edited)
     await slack.go_to("lookup")
-    answer = await slack.post("is it ours", edited)
+    answer = await slack.post("has somebody edited it", edited)
     await expect(answer).to_contain_text("edited copy")
     await slack.screenshot(f"compare_button_{slack.width}")
     await answer.get_by_role("button", name="Compare", exact=True).click()

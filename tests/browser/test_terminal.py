@@ -100,7 +100,7 @@ async def test_messages_survive_a_restart_until_reset(tmp_path: Path) -> None:
         found = await slack.seen(LOOKUP, lambda one: "gear_24t" in one["text"] and "ephemeral_to" in one, 20)
         assert found["ephemeral_to"] == YOU
         [original] = [one for one in after if one["text"] == "Fog over the firs"]
-        [report] = [one for one in after if "this_morning" in one["text"]]
+        [report] = [one for one in after if "*Posted before*" in str(one.get("blocks"))]
         assert f"/archives/{REPOSTS}/p{original['ts'].replace('.', '')}" in str(report["blocks"])
     async with make_run(tmp_path, presses=2, RESET="1") as slack:
         assert "what is this?" not in {one["text"] for one in await everything(slack)}

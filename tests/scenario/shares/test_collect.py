@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
+from bot.adapters.port import BatchAdding, ImageToAdd
 from bot.domain.channels import ChannelKind, ChannelMode
 from bot.domain.errors import BackendDown
+from bot.domain.identifiers import DatabaseKey
 from bot.images.decode import worker_pool
 from bot.services.channels.collection import CollectService
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
@@ -194,14 +197,16 @@ async def test_long_search_outage_is_reported_once_and_recovered(
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
-    add, down = type(app.services.visual).add_image, [BackendDown("away")] * 3
+    visual, down = app.services.visual, [BackendDown("away")] * 3
+    assert isinstance(visual, BatchAdding)
+    add = visual.add_images
 
-    async def fails_at_first(*given: object) -> object:
+    async def fails_at_first(database: DatabaseKey, images: Sequence[ImageToAdd]) -> object:
         if down:
             raise down.pop()
-        return await add(*given)  # type: ignore[arg-type]
+        return await add(database, images)
 
-    monkeypatch.setattr(type(app.services.visual), "add_image", fails_at_first)
+    monkeypatch.setattr(visual, "add_images", fails_at_first)
     shared = await slack.upload(slack.host(VALVE, "one.png"))
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
