@@ -135,5 +135,6 @@ async def widths(within: Locator) -> list[int]:
     """Return the natural widths of the pictures in an element, once all are loaded."""
     pictures = within.locator(".bk-accessory-img[src], .bk-image img")
     for picture in await pictures.all():
-        await expect(picture).to_have_js_property("complete", value=True)
+        # A page that is drawn again loads its pictures again.
+        await expect(picture).not_to_have_js_property("naturalWidth", 0, timeout=ANSWER_WITHIN_MS)
     return [int(width) for width in await pictures.evaluate_all(LOADED)]
