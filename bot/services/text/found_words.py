@@ -9,8 +9,9 @@ from enum import IntEnum, StrEnum
 from functools import lru_cache
 
 from bot.domain.catalogue import ImageRecord
-from bot.domain.find_words import LEAST_INSIDE, WITH_DIGIT, Span, Term, fold, is_typing_error, spans, without_joints
+from bot.domain.find_words import LEAST_INSIDE, WITH_DIGIT, Span, Term, fold, spans, without_joints
 from bot.domain.texts import PictureText
+from bot.domain.typing_errors import is_typing_error
 
 
 class WordSource(StrEnum):

@@ -9,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import InvalidInput
-from bot.domain.find_words import (
-    MAX_TERMS,
-    MAX_TOKENS,
-    Term,
-    fold,
-    index_tokens,
-    is_typing_error,
-    spans,
-    terms_of,
-    without_joints,
-)
+from bot.domain.find_words import MAX_TERMS, MAX_TOKENS, Term, fold, index_tokens, spans, terms_of, without_joints
+from bot.domain.typing_errors import is_typing_error
 
 LETTERS = "abz XYZ 0189 äßøŁ ИЖ 电池型号 กล้อง हिन्दी Ⅻ ﬁ ²⁴ -_./,:*`<>&'\"\n"
 texts = st.one_of(st.text(max_size=80), st.text(st.sampled_from(LETTERS), max_size=80))

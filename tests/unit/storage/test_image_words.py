@@ -12,8 +12,9 @@ from sqlalchemy import Connection, event, select
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginScope, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind, VisibleOrigins
-from bot.domain.find_words import Term, index_tokens, is_typing_error, terms_of
+from bot.domain.find_words import Term, index_tokens, terms_of
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.typing_errors import is_typing_error
 from bot.storage.sql.schema.tables import origin_words
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.texts import text_of

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginSource
-from bot.domain.find_words import Term, is_typing_error, terms_of
+from bot.domain.find_words import Term, terms_of
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.typing_errors import is_typing_error
 from bot.storage.catalogue.rows import database_id_of
 from bot.storage.catalogue.texts import vocabulary
 from bot.storage.catalogue.texts.vocabulary import VocabularyCache

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bot.domain.find_words import WITH_DIGIT, errors_allowed
+from bot.domain.find_words import WITH_DIGIT
+from bot.domain.typing_errors import errors_allowed
 
 _END = "\n"
 _BITS = 64
@@ -85,7 +86,7 @@ def _codes(text: str) -> Any:
 def _distances(typed: Any, letters: Any) -> Any:
     """Return how many letters were missed, added, replaced or swapped, for each length of each word.
 
-    ``letters`` has a column for each word. It is the same as ``find_words.is_typing_error`` computes of a single word.
+    ``letters`` has a column for each word. It is what ``typing_errors.is_typing_error`` says of one word.
     """
     places = np.arange(len(letters) + 1, dtype=np.int16)[:, None]
     earlier = before = row = np.broadcast_to(places, (len(places), letters.shape[1]))
