@@ -5,17 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
 
 from bot.domain.errors import BackendRefused
 from bot.storage.sql import postgres
 from bot.storage.sql.locks.advisory import take_advisory_locks
+from bot.storage.sql.schema.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0021"
 """The newest revision in ``migrations/versions``."""
+
+# Alembic's own table.
+_VERSION = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 TOO_NEW = "A newer vsearch has written this data, and this one can't read it: install the newest."
 
@@ -45,10 +54,22 @@ def migrate(engine: Engine) -> None:
         if connection.dialect.name == "postgresql":
             postgres.disable_timeouts(connection)
         take_advisory_locks(connection, "migration")
-        if revision_of(connection) != HEAD:
+        if connection.dialect.name == "sqlite" and not inspect(connection).get_table_names():
+            _create_tables(connection)
+        elif revision_of(connection) != HEAD:
             from alembic import command  # noqa: PLC0415 - as above
 
             command.upgrade(configuration(connection), HEAD)
+
+
+def _create_tables(connection: Connection) -> None:
+    """Create the newest tables in an empty SQLite file, which takes a tenth of the time of all revisions.
+
+    PostgreSQL runs the revisions, because they also set how columns are stored, which the schema does not say.
+    """
+    metadata.create_all(connection, checkfirst=False)
+    _VERSION.create(connection)
+    connection.execute(insert(_VERSION).values(version_num=HEAD))
 
 
 def revision_of(connection: Connection) -> str | None:
