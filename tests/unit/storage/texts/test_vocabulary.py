@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginSource
 from bot.domain.find_words import Term, terms_of
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DataId, EntityId, Note
 from bot.domain.typing_errors import is_typing_error
 from bot.storage.catalogue.rows import database_id_of
 from bot.storage.catalogue.texts import vocabulary
@@ -21,9 +20,8 @@ from bot.storage.catalogue.texts.word_list import WordList
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.clock import Clock
 from tests.fixtures.storages import StoragePlace
+from tests.unit.storage.texts.images import NOW, PARTS
 
-PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TERM = Term("valvf")
 
 # Few letters, so that many words are near each other, of several scripts and planes.
@@ -38,12 +36,6 @@ def test_mistyped_words_are_those_that_differ_by_a_typing_error(words: set[str],
 @given(st.sets(st.text("ab#я", min_size=1, max_size=6), max_size=30), st.text("abя", min_size=1, max_size=3))
 def test_words_with_letters_inside_are_found(words: set[str], letters: str) -> None:
     assert set(WordList.of(words).containing(letters)) == {word for word in words if letters in word}
-
-
-@pytest.fixture
-async def storage(storage: SqlStorage) -> SqlStorage:
-    await storage.catalogue.create_database(PARTS)
-    return storage
 
 
 async def add(storage: SqlStorage, number: int, note: str) -> ImageRecord:

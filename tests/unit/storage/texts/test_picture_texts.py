@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from bot.domain.catalogue import ImageRecord, OriginScope
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.storage.catalogue.texts import picture_texts
 from bot.storage.catalogue.texts.picture_texts import CLAIM, MAX_ATTEMPTS, SqlPictureTexts
 from bot.storage.sql.schema.tables import image_texts, origin_words
@@ -19,18 +19,10 @@ from bot.storage.sql_storage import SqlStorage
 from tests.fakes.clock import Clock
 from tests.fakes.texts import text_of
 from tests.fixtures.records import image_record
+from tests.unit.storage.texts.images import BRAND, PARTS, TEAM
 
-TEAM = WorkspaceId("T1")
-PARTS, BRAND = (DatabaseKey(TEAM, DatabaseName(name)) for name in ("parts", "brand"))
 BEGINNING = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PLATE = "Pump 12.345-B0 Überdruck 水泵型号"
-
-
-@pytest.fixture
-async def storage(storage: SqlStorage) -> SqlStorage:
-    for key in (PARTS, BRAND):
-        await storage.catalogue.create_database(key)
-    return storage
 
 
 @pytest.fixture
