@@ -10,7 +10,7 @@ from bot.blocks.button_state import MAX_BUTTON_VALUE, ReportState, SearchState, 
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import MESSAGE_TEXT, Block, escape, fits, length, shorten
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, address, with_picture
-from bot.blocks.messages.results.matches import MAX_HEADLINE, caveat_sentences
+from bot.blocks.messages.results.matches import MAX_HEADLINE
 from bot.blocks.mrkdwn import code, entity_code, one_line, plain_phrase, score_text
 from bot.blocks.reply import (
     Reply,
@@ -25,7 +25,7 @@ from bot.blocks.reply import (
 )
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording.channels import reports as wording
-from bot.blocks.wording.results import COMPARED_BY_PREVIEW
+from bot.blocks.wording.results import COMPARED_BY_PREVIEW, caveat_sentences
 from bot.domain.channels.reports import Report, ReportAction
 from bot.domain.matches import Edit, Verdict
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from bot.blocks.limits import escape
@@ -57,6 +57,11 @@ _FIRST_THIRD, _LAST_THIRD = 0.4, 0.6
 
 CHOOSE_PART = "Which part should I search?"
 CHOOSE_PART_ALT = "Your picture with numbered frames around its parts"
+
+
+def caveat_sentences(caveats: Collection[Caveat]) -> list[str]:
+    """Return a sentence for each caveat."""
+    return [sentence for caveat, sentence in CAVEATS.items() if caveat in caveats]
 
 
 def found_in_part(part: PictureRegion) -> str:

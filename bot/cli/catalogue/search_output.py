@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from bot.blocks.messages.results.matches import caveat_sentences
 from bot.blocks.mrkdwn import cut_score
-from bot.blocks.wording.results import found_in_part, text_agreement
+from bot.blocks.wording.results import caveat_sentences, found_in_part, text_agreement
 from bot.cli.catalogue.images import document
 from bot.cli.catalogue.picture_input import with_name
 from bot.cli.catalogue.records import details, location_of, show_indented, shown_location, size

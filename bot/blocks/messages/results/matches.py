@@ -167,11 +167,6 @@ def note_below(ranked: RankedAnswer, note_shown: int) -> list[Block]:
     return [verbatim(note, note_shown)] if note and note_shown and not plain_phrase(note, MAX_HEADLINE) else []
 
 
-def caveat_sentences(caveats: Collection[Caveat]) -> list[str]:
-    """Return a sentence for each caveat."""
-    return [sentence for caveat, sentence in wording.CAVEATS.items() if caveat in caveats]
-
-
 def short_caveats(caveats: Collection[Caveat]) -> str:
     """Return a short sentence for each caveat, to follow another sentence; empty if there are none."""
     return "".join(f" {sentence}" for caveat, sentence in wording.SHORT_CAVEATS.items() if caveat in caveats)
@@ -185,7 +180,7 @@ def said_first(found: SearchAnswer) -> frozenset[Caveat]:
 
 def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Collection[Caveat] = ()) -> list[str]:
     """Return further sentences about the results, without the caveats that were ``already_said``."""
-    sentences = caveat_sentences(found.caveats - {*already_said, *said_first(found)})
+    sentences = wording.caveat_sentences(found.caveats - {*already_said, *said_first(found)})
     if options.state is not None and (part := options.state.region) is not None:
         sentences.insert(0, wording.searched_part(part))
     if options.is_preview:

@@ -18,7 +18,6 @@ from bot.blocks.messages.results.matches import (
     SearchAnswer,
     age_remark,
     alt_text_of,
-    caveat_sentences,
     match_text,
     note_below,
     said_first,
@@ -131,7 +130,7 @@ class _Several:
         return [
             section(wording.pictures_summary(self._total, hits, similar, databases, is_sure=is_sure), BlockId.SUMMARY),
             *(shared_by_blocks(replace(self._options[0], asked=None)) if self._options else []),
-            *context_blocks(caveat_sentences(self._common), f"{BlockId.LEFT_OUT}_0"),
+            *context_blocks(wording.caveat_sentences(self._common), f"{BlockId.LEFT_OUT}_0"),
         ]
 
     def _closing(self, start: int, end: int) -> list[Block]:
@@ -173,7 +172,7 @@ class _Several:
         if found is None:
             return [section(f"{title}\n{escape_sentence(picture.problem)}", f"{BlockId.NOTICE}_{number}")]
         by_preview = [wording.COMPARED_BY_PREVIEW] if options.is_preview else []
-        caveats = caveat_sentences(found.caveats - self._common - said_first(found))
+        caveats = wording.caveat_sentences(found.caveats - self._common - said_first(found))
         said = context_blocks([*by_preview, *caveats], f"{BlockId.LEFT_OUT}_{number}")
         if not found.matches:
             return [section(f"{title}\n{summary(found, 0, 0)}"), *said]
