@@ -86,8 +86,8 @@ class ImportService:
     """Imports the pictures of a folder or a table.
 
     Up to ``concurrency`` files are processed at the same time by a few workers, so that reading, decoding, embedding
-    and writing overlap. Each worker adds the files of a batch in one transaction, or in several if
-    they are large. Files of more than ``max_bytes`` are refused.
+    and writing overlap. Each worker adds the files of a batch in one transaction, or in several if they are large.
+    Files of more than ``max_bytes`` are refused.
     """
 
     def __init__(

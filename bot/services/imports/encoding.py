@@ -83,7 +83,8 @@ def decode_table(content: bytes, name: str) -> tuple[str, str]:
 
 def _foreign_place(text: str) -> int | None:
     """Return where a text has what no language of Windows-1252 has; None if it has nothing of that."""
-    places = [found.start() for found in (_FOREIGN.search(text),) if found]
+    sign = _FOREIGN.search(text)
+    places = [sign.start()] if sign else []
     known: set[str] = set()
     for word in _WORD.finditer(text):
         if word.group() in known:

@@ -46,8 +46,6 @@ from bot.storage.sql.schema.tables import image_origins, images
 _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest.in_(bindparam("some", expanding=True))
 )
-
-
 _NEW_IMAGES = insert(images).returning(images.c.id, images.c.data_id)
 
 

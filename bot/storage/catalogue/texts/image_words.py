@@ -170,7 +170,8 @@ class _Search:
             found = surest | found
         for similar in (Vocabulary.mistyped, Vocabulary.distant):
             if not found:
-                wider = map(self._wider, question[:MAX_WIDENED], patterns, [similar] * len(question))
+                typed = zip(question[:MAX_WIDENED], patterns, strict=False)
+                wider = [self._wider(term, pattern, similar) for term, pattern in typed]
                 patterns = [*wider, *patterns[MAX_WIDENED:]]
                 found |= dict.fromkeys(self._having_all(patterns, limit))
         if not found and len(question) > 1:
