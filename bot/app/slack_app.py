@@ -13,19 +13,14 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from starlette.types import ASGIApp
 
-from bot.app import slack_listeners
-from bot.app.back_ends.dependencies import MEGA, media_links
+from bot.app.back_ends.dependencies import media_links
 from bot.app.background import caught_up, running_jobs
 from bot.app.services import Overrides, Services, build_services
-from bot.app.slack_listeners import DirectoryCache, PictureFinder, SlackInfrastructure, ThumbnailUploads
+from bot.app.slack import listeners, workers
+from bot.app.slack.dependencies import build_dependencies, build_infrastructure, thumbnails
 from bot.config.settings import Settings
 from bot.domain.errors import BackendRefused, SettingsError
-from bot.images.fetch.slack_files import SlackFiles
-from bot.images.thumbnails import ThumbnailStore
 from bot.media.links import MediaLinks
-from bot.media.relay import TemporaryPictures
-from bot.services.access.permissions import PermissionService
-from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.job_worker import JobWorker
 from bot.services.maintenance.missing_databases import find_missing_databases
 from bot.services.maintenance.obligations import ObligationReporter
@@ -36,14 +31,10 @@ from bot.web.slack_endpoint import SlackEndpoint
 from bot.web.slack_signature import SlackSignature
 from handlers.errors import ListenerWrapper
 from handlers.history.catch_up import SeenEvents
-from handlers.inbox.picture_sightings import PictureSightings
 from handlers.moderation.report_editor import DueDeletions
-from handlers.replies.dependencies import SlackDependencies
-from handlers.replies.text_updates import TextUpdates
 from handlers.slack import http_bridge
 from handlers.slack.clients import Clients, CombinedClients, SingleWorkspaceClients, web_client
 from handlers.slack.connection import Identity, bolt_app, check_slack, identify
-from handlers.slack.files import SharedFileReader
 from handlers.slack.installation_records import InstallationRecords
 from handlers.slack.installed_workspaces import InstalledClients
 from handlers.slack.oauth import OAuth, oauth_flow
@@ -98,16 +89,16 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
     async with build_services(settings, **({"metrics": metrics} | overrides)) as services, AsyncExitStack() as stack:
         store = await _installations(settings, services)
         clients = _clients(stack, settings, identity, store)
-        infrastructure = await _infrastructure(stack, settings, services, clients, metrics)
+        infrastructure = await build_infrastructure(stack, settings, services, clients, metrics)
         links = await media_links(settings, services.storage)
-        dependencies = _dependencies(settings, services, infrastructure, links)
+        dependencies = build_dependencies(settings, services, infrastructure, links)
         stack.push_async_callback(dependencies.updates.close)
         installations = InstallationRecords(store, identity.workspace if identity else "", verified_at)
-        runner = slack_listeners.job_runner(dependencies, infrastructure, services.removal, installations)
+        runner = workers.job_runner(dependencies, infrastructure, services.removal, installations)
         worker = JobWorker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
         bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
         bot_user, seen = identity.bot_user if identity else "", SeenEvents(services.storage)
-        slack_listeners.attach(
+        listeners.attach(
             stack,
             bolt,
             dependencies,
@@ -127,11 +118,11 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         web = _web_app(settings, services, endpoint=endpoint, pages=pages, links=links, metrics=metrics)
         await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:
-            due = slack_listeners.due_deletions(dependencies, services.storage, clients, settings.retention_days)
+            due = workers.due_deletions(dependencies, services.storage, clients, settings.retention_days)
             if settings.takes_deliveries:
                 await jobs.enter_async_context(caught_up(settings, services.storage, seen))
             if settings.runs_jobs:
-                history = slack_listeners.history_worker(dependencies, infrastructure, services.past_work)
+                history = workers.history_worker(dependencies, infrastructure, services.past_work)
                 jobs_of = running_jobs(services, worker, clients, dependencies.uploads, (due.run, history.run))
                 await jobs.enter_async_context(jobs_of)
             yield SlackApp(services, identity, infrastructure.wrapper, bolt, web, metrics, worker, due)
@@ -157,7 +148,7 @@ def _web_app(
         slack=endpoint,
         **pages,
         media=links,
-        pictures=_thumbnails(services),
+        pictures=thumbnails(services),
         catalogue=storage.catalogue,
         relayed=storage.relayed,
         checks=_checks(services, settings),
@@ -206,93 +197,6 @@ def _clients(
         stack.push_async_callback(installed.close)
         known.append(installed)
     return known[0] if len(known) == 1 else CombinedClients(known)
-
-
-async def _infrastructure(
-    stack: AsyncExitStack, settings: Settings, services: Services, clients: Clients, metrics: PrometheusMetrics
-) -> SlackInfrastructure:
-    max_bytes = settings.max_image_mb * MEGA
-    slack_files = SlackFiles(
-        max_bytes=max_bytes, timeout_s=settings.fetch_timeout_s, slack_api_url=settings.slack_api_url
-    )
-    stack.push_async_callback(slack_files.close)
-    return SlackInfrastructure(
-        storage=services.storage,
-        search=services.search,
-        save=slack_files.save,
-        fetch=services.fetcher.fetch,
-        max_image_bytes=max_bytes,
-        hold_memory=services.downloads.hold,
-        imports=services.imports,
-        files=SharedFileReader(
-            slack_files.download,
-            max_bytes=max_bytes,
-            hold_memory=services.downloads.hold,
-            fetch=services.fetcher.fetch,
-        ),
-        pictures=services.normaliser,
-        clients=clients,
-        metrics=metrics,
-        wrapper=ListenerWrapper(),
-        sightings=PictureSightings(sees_all=settings.runs_jobs and not settings.database_url),
-    )
-
-
-def _thumbnails(services: Services) -> ThumbnailStore:
-    return ThumbnailStore(services.storage.pictures, services.normaliser.run)
-
-
-def _dependencies(
-    settings: Settings, services: Services, infrastructure: SlackInfrastructure, links: MediaLinks | None
-) -> SlackDependencies:
-    storage = services.storage
-    uploads, directories = ThumbnailUploads(storage.thumbnails, _thumbnails(services)), DirectoryCache()
-    return SlackDependencies(
-        visual=services.visual,
-        catalogue=storage.catalogue,
-        inbox=storage.inbox,
-        home=storage.home,
-        job_overview=storage.job_overview,
-        overview=slack_listeners.overview(
-            storage, guests_see_imports=settings.guests_see == "imports", reads_texts=services.text_reader.is_available
-        ),
-        lookup=services.lookup,
-        find=services.find,
-        databases=services.databases,
-        additions=services.additions,
-        copies=services.copies,
-        comparisons=services.comparisons,
-        listings=services.listings,
-        deletions=services.deletions,
-        corrections=services.corrections,
-        exports=services.exports,
-        channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
-        editors=storage.editors,
-        permissions=PermissionService(frozenset(settings.admins)),
-        finder=PictureFinder(
-            services.lookup,
-            infrastructure.files,
-            infrastructure.pictures,
-            storage.inbox,
-            infrastructure.sightings,
-            stored=storage.pictures,
-            hold_memory=services.downloads.hold,
-        ),
-        presenter=slack_listeners.presenter(
-            infrastructure,
-            uploads,
-            directories,
-            links.url if links else None,
-            guests_see_imports=settings.guests_see == "imports",
-        ),
-        directories=directories,
-        uploads=uploads,
-        updates=TextUpdates(),
-        publish=TemporaryPictures(storage.relayed, links).publish if links else None,
-        history=storage.history,
-        past_pages=slack_listeners.HistoryReader(directories),
-        history_calls_per_min=settings.history_calls_per_min,
-    )
 
 
 def _checks(services: Services, settings: Settings) -> Mapping[str, HealthCheck]:
