@@ -11,7 +11,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import NewHistoryImport, time_of_message
+from bot.domain.jobs import NewHistoryImport, latest_to_read, message_at, time_of_message
 from bot.storage.ports.storage import Storage
 from handlers.parsing.payloads.common import mapping, text, workspace_of
 
@@ -21,9 +21,6 @@ INTERVAL_S = 2.0
 """How often the times of events are written. A process that is killed reads so much again, which adds nothing twice."""
 
 CHANNELS = 10_000
-
-MARGIN = timedelta(minutes=1)
-"""How much newer messages may be, which are posted until the bot is connected, or by a clock that is ahead of ours."""
 
 
 class SeenEvents:
@@ -89,8 +86,7 @@ class CatchUp:
         if not self._max_hours:
             return 0
         now = self._clock()
-        bound = f"{(now - timedelta(hours=self._max_hours)).timestamp():.6f}"
-        latest = f"{(now + MARGIN).timestamp():.6f}"
+        bound = message_at((now - timedelta(hours=self._max_hours)).timestamp())
         for workspace, enterprise in await self._storage.catalogue.connected():
             for (_, channel), moment in (await self._storage.history.seen(workspace)).items():
                 new = NewHistoryImport(
@@ -99,7 +95,7 @@ class CatchUp:
                     channel=channel,
                     is_catch_up=True,
                     oldest=max(moment, bound),
-                    latest=latest,
+                    latest=latest_to_read(now),
                     max_messages=self._max_messages,
                 )
                 begun += await self._storage.history.start(new) is not None

@@ -14,8 +14,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import RetryLater
-from bot.domain.jobs import HistoryPage, NewHistoryImport, PastMessage, time_of_message
-from bot.services.channels.history_pace import LIMITED_PAGE, PAGE
+from bot.domain.jobs import LIMITED_PAGE, HistoryPage, NewHistoryImport, PastMessage, message_at, time_of_message
+from bot.services.channels.history_pace import PAGE
 from handlers.parsing.payloads import ImageShare, encode_share
 from handlers.parsing.payloads.common import items, mapping, text
 from handlers.parsing.payloads.history import PastPlace, has_replies_after, parse_past_share
@@ -82,7 +82,7 @@ class HistoryReader:
         place = await self._place(given, client)
         # Threads that began before may have replies that are to be read.
         begin = max(0.0, time_of_message(given.oldest) - THREAD_AGE_S)
-        arguments = {"channel": given.channel, "oldest": f"{begin:.6f}" if begin else None, "latest": given.latest}
+        arguments = {"channel": given.channel, "oldest": message_at(begin) if begin else None, "latest": given.latest}
         asked = LIMITED_PAGE if is_limited else PAGE
         found = await _call(client.conversations_history, cursor, {**arguments, "inclusive": True, "limit": asked})
         times = [text(one.get("ts")) for one in found.messages]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.blocks.mrkdwn import code, count_images
+from bot.domain.jobs import LIMITED_PAGE
 
 ONE_TABLE = "Share one table at a time, with a ZIP of its pictures."
 TOO_LONG = "This import took too long, so it stopped. Share the same files again to continue."
@@ -104,9 +105,6 @@ def history_pace(page: int, messages_a_minute: int) -> str:
 
 
 _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60}
-
-LIMITED_PAGE = 15
-"""Messages a page that Slack gives apps that are distributed outside its Marketplace."""
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -13,13 +13,11 @@ from bot.cli.terminal.options import AsJson
 from bot.cli.terminal.output import counted, print_line, show_json
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput
-from bot.domain.jobs import HistoryImport, HistoryStatus, NewHistoryImport
+from bot.domain.jobs import HistoryImport, HistoryStatus, NewHistoryImport, latest_to_read, message_at
 
 app = typer.Typer()
 
 _CHANNEL = re.compile(r"(?:https://\S+/(?:archives|client/[A-Z0-9]+)/)?#?([CG][A-Z0-9]{2,30})(?:[/?]\S*)?")
-_AHEAD = timedelta(minutes=1)
-"""How much newer messages may be, by a clock of Slack that is ahead of ours."""
 
 
 @app.command(rich_help_panel="Images")
@@ -73,8 +71,8 @@ async def _begun(session: StorageSession, channel: str, database: str | None, si
         enterprise=dict(await session.storage.catalogue.connected()).get(session.workspace, ""),
         channel=channel,
         database=(await session.find(database)).key.name if database else "",
-        oldest=f"{oldest:.6f}" if oldest else "",
-        latest=f"{(datetime.now(UTC) + _AHEAD).timestamp():.6f}",
+        oldest=message_at(oldest) if oldest else "",
+        latest=latest_to_read(datetime.now(UTC)),
     )
     begun = await session.storage.history.start(new)
     if begun is None:

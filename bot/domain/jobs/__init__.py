@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bot.domain.jobs.histories import (
+    CLOCK_TOLERANCE,
+    LIMITED_PAGE,
     NOTICE_BEGUN,
     HistoryImport,
     HistoryPage,
@@ -10,6 +12,7 @@ from bot.domain.jobs.histories import (
     NewHistoryImport,
     PastCounts,
     PastMessage,
+    latest_to_read,
 )
 from bot.domain.jobs.inbox import (
     ANY,
@@ -27,11 +30,14 @@ from bot.domain.jobs.inbox import (
     WorkerRoom,
     WorkspaceJobs,
     deletion_key,
+    message_at,
     time_of_message,
 )
 
 __all__ = [
     "ANY",
+    "CLOCK_TOLERANCE",
+    "LIMITED_PAGE",
     "NOTICE_BEGUN",
     "UNKNOWN_TIME",
     "UNLIMITED",
@@ -53,5 +59,7 @@ __all__ = [
     "WorkerRoom",
     "WorkspaceJobs",
     "deletion_key",
+    "latest_to_read",
+    "message_at",
     "time_of_message",
 ]

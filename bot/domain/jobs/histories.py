@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs.inbox import UNKNOWN_TIME
+from bot.domain.jobs.inbox import UNKNOWN_TIME, message_at
+
+LIMITED_PAGE = 15
+"""Messages a page that Slack gives apps that are distributed outside its Marketplace."""
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far Slack's clock may be from ours."""
+
+
+def latest_to_read(now: datetime) -> str:
+    """Return the ``ts`` after which an import that begins now leaves messages out."""
+    return message_at((now + CLOCK_TOLERANCE).timestamp())
 
 
 class HistoryStatus(StrEnum):

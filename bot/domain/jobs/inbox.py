@@ -140,6 +140,11 @@ def time_of_message(ts: str) -> float:
         return 0.0
 
 
+def message_at(moment: float) -> str:
+    """Return the ``ts`` of a message at a time in seconds since 1970."""
+    return f"{moment:.6f}"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredShare:
     """A share that was delivered earlier; ``file`` is one of the files in ``payload``."""

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.jobs import HistoryPage, time_of_message
+from bot.domain.jobs import LIMITED_PAGE, HistoryPage, time_of_message
 
 PAGE = 200
 """Messages that are asked for in a call."""
 
-LIMITED_PAGE = 15
 LIMITED_CALLS = 1
-"""Calls a minute and messages a page for apps that are distributed outside Slack's Marketplace."""
+"""Calls a minute for apps that are distributed outside Slack's Marketplace."""
 
 WINDOW_S = 60.0
 

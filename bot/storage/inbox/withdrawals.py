@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, tuple_, update
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import ANY, JobKind, Unsharing, deletion_key
+from bot.domain.jobs import ANY, JobKind, Unsharing, deletion_key, message_at
 from bot.storage.inbox.unsharings import has_unsharing, record_unsharing
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import history_messages, inbox, inbox_files
@@ -82,7 +82,7 @@ class Withdrawal:
             wanted.append(_files.channel.not_in(sorted(self.kept_channels)))
         if self.until:
             # All times of messages have the same length, so their order as texts is that of time.
-            wanted.append(_files.message <= f"{self.until:.6f}")
+            wanted.append(_files.message <= message_at(self.until))
         return wanted
 
 

@@ -12,12 +12,14 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, s
 from bot.domain.channels import ChannelMode
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import (
+    CLOCK_TOLERANCE,
     HistoryImport,
     HistoryPage,
     HistoryStatus,
     NewHistoryImport,
     PastCounts,
     PastMessage,
+    message_at,
 )
 from bot.storage.ports.history import SeenTimes
 from bot.storage.sql.database import Database
@@ -28,8 +30,6 @@ from bot.storage.sql.sqlite import record_deletion
 
 FINISHED_KEPT = timedelta(days=30)
 """How long a finished import is kept, so that its message's buttons still say what became of it."""
-
-CLOCK_TOLERANCE = timedelta(minutes=1)
 
 _imports, _messages = history_imports.c, history_messages.c
 _ACTIVE = [status for status in HistoryStatus if status.is_active]
@@ -224,7 +224,7 @@ class SqlHistoryImports:
         )
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return {
-            (workspace, row.channel): row.seen_ts or f"{(row.changed_at - CLOCK_TOLERANCE).timestamp():.6f}"
+            (workspace, row.channel): row.seen_ts or message_at((row.changed_at - CLOCK_TOLERANCE).timestamp())
             for row in rows
         }
 
