@@ -15,7 +15,14 @@ from bot.blocks.wording.commands import USAGE
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput, RetryLater, UserError
 from bot.domain.identifiers import DatabaseName
-from bot.domain.jobs import HistoryImport, HistoryPage, HistoryStatus, NewHistoryImport
+from bot.domain.jobs import (
+    HistoryImport,
+    HistoryPage,
+    HistoryStatus,
+    NewHistoryImport,
+    latest_to_read,
+    message_at,
+)
 from bot.services.access.permissions import NotAllowed
 from bot.services.channels.history_pace import ReadingPace, estimated_messages
 from handlers.replies import delivery
@@ -23,10 +30,6 @@ from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
 from handlers.slack_errors import UNREACHABLE, HistoryRefused
-
-MARGIN = timedelta(minutes=1)
-"""How much newer messages may be, by a clock of Slack that is ahead of ours."""
-
 
 LIMITED_WAIT_S = 30.0
 """Slack asks those apps to wait for so long that it limits to a call a minute."""
@@ -55,8 +58,8 @@ class HistoryComposer:
             channel=channel,
             database=database,
             started_by=requester.user,
-            oldest=f"{since:.6f}" if since else "",
-            latest=f"{(now + MARGIN).timestamp():.6f}",
+            oldest=message_at(since) if since else "",
+            latest=latest_to_read(now),
         )
         page, wait_s = None, 0.0
         try:
@@ -72,8 +75,8 @@ class HistoryComposer:
             raise UserError(wording.HISTORY_RUNS)
         if page is None:
             await self._dependencies.history.postpone(begun.id, now + timedelta(seconds=wait_s))
-            page = HistoryPage(cursor="?", is_limited=wait_s >= LIMITED_WAIT_S)
-        return mrkdwn_reply(wording.history_started(channel_link(channel), self._estimate(page, since, now)))
+        estimate = self._estimate(page, since, now) if page else _rate(self._pace(is_limited=wait_s >= LIMITED_WAIT_S))
+        return mrkdwn_reply(wording.history_started(channel_link(channel), estimate))
 
     async def _database(self, requester: Requester, named: DatabaseName | None) -> str:
         """Return where the pictures go: empty for what the channel's settings say. Raises UserError."""
@@ -91,12 +94,15 @@ class HistoryComposer:
         raise InvalidInput(wording.history_not_watched(meant or ""), correction)
 
     def _estimate(self, page: HistoryPage, since: float, now: datetime) -> str:
-        pace = ReadingPace.of(is_limited=page.is_limited, calls_per_min=self._dependencies.history_calls_per_min)
+        pace = self._pace(is_limited=page.is_limited)
         messages = estimated_messages(page, since, now.timestamp())
         if messages is None:
-            return wording.history_pace(pace.page, pace.messages_per_min)
+            return _rate(pace)
         left = max(0, messages - page.count)
         return wording.history_takes(messages, pace.seconds(left, len(page.threads)))
+
+    def _pace(self, *, is_limited: bool) -> ReadingPace:
+        return ReadingPace.of(is_limited=is_limited, calls_per_min=self._dependencies.history_calls_per_min)
 
     async def control(self, requester: Requester, number: int, status: HistoryStatus) -> None:
         """Pause, resume or stop an import, and show that in its message. Raises UserError."""
@@ -117,3 +123,8 @@ class HistoryComposer:
         except UNREACHABLE:
             # The status is stored. The worker shows it with the next step.
             return
+
+
+def _rate(pace: ReadingPace) -> str:
+    """Return how fast a channel of unknown size is read."""
+    return wording.history_pace(pace.page, pace.messages_per_min)

@@ -93,12 +93,13 @@ async def test_retry_after_is_obeyed(slack: FakeSlack, start: Start) -> None:
     assert (await waiting(app, 400)).status is HistoryStatus.RUNNING
 
 
-async def test_import_waits_if_slack_refuses_its_first_page(slack: FakeSlack, start: Start) -> None:
+@pytest.mark.parametrize("since", ["", " since:90d"])
+async def test_import_waits_if_slack_refuses_its_first_page(slack: FakeSlack, start: Start, since: str) -> None:
     await past_messages(slack)
     app = await start()
     await fill(app, "parts")
     slack.rate_limit("conversations.history", next_calls=1, retry_after_s=55)
-    assert "15 messages a minute" in (await run_command(slack, "import here in:parts")).text
+    assert "15 messages a minute" in (await run_command(slack, f"import here in:parts{since}")).text
     given = await waiting(app, 30)
     await app.services.storage.history.postpone(given.id, datetime.now(UTC))
     assert (await over(app)).added == MESSAGES
