@@ -62,14 +62,13 @@ class FilePictures:
         """Store several pictures, by digest."""
         if not jpegs:
             return
-        paths = {self._path(digest): jpeg for digest, jpeg in jpegs.items()}
-
-        def put_each() -> None:
-            for path, jpeg in paths.items():
-                self._put_now(path, jpeg)
-
+        puts = [partial(self._put_now, self._path(digest), jpeg) for digest, jpeg in jpegs.items()]
         tokens = await self._removals.before_put(jpegs)
-        await self._in_thread(put_each)
+        # At the same time, because each waits for the disk. The error of one must come after all others have ended.
+        outcomes = await asyncio.gather(*map(self._in_thread, puts), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         await self._removals.keep(jpegs, tokens)
 
     async def get(self, digest: str) -> bytes:

@@ -31,6 +31,18 @@ async def test_picture_is_stored_as_a_file_named_by_digest(storage: SqlStorage, 
     assert list((tmp_path / "pictures" / "incoming").iterdir()) == []
 
 
+async def test_error_about_one_of_several_pictures_comes_after_the_others_are_stored(
+    storage: SqlStorage, tmp_path: Path
+) -> None:
+    jpegs = {hashlib.sha256(bytes([number])).hexdigest(): bytes([number]) for number in range(12)}
+    broken, *others = jpegs
+    (tmp_path / "pictures" / broken[:2]).write_bytes(b"no folder")
+    with pytest.raises(BackendDown):
+        await storage.pictures.put_all(jpegs)
+    assert [await storage.pictures.get(digest) for digest in others] == [jpegs[digest] for digest in others]
+    assert list((tmp_path / "pictures" / "incoming").iterdir()) == []
+
+
 async def test_incomplete_files_of_a_crash_are_deleted_at_start(tmp_path: Path) -> None:
     incoming = tmp_path / "pictures" / "incoming"
     incoming.mkdir(parents=True)
