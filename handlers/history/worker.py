@@ -12,7 +12,8 @@ from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.errors import BackendError, RetryLater, UnknownDatabase
+from bot.blocks.wording.imports import HISTORY_NEEDS_REINDEX
+from bot.domain.errors import BackendError, ModelMismatch, RetryLater, UnknownDatabase, UserError
 from bot.domain.jobs import HistoryImport, HistoryStatus, PastMessage
 from bot.services.channels.history_pace import WINDOW_S, CallPacer, PastWork
 from bot.storage.ports.storage import Storage
@@ -151,7 +152,7 @@ class HistoryWorker:
             await self._end(given, HistoryStatus.FAILED, "unknown_database")
         except CursorExpired:
             await self._imports.list_again(given.id)
-        except (RetryLater, BackendError) as error:
+        except (RetryLater, BackendError, UserError) as error:
             await self._wait(given, error)
         else:
             self._failures.pop(given.id, None)
@@ -274,13 +275,16 @@ class HistoryWorker:
         while not self._idle_s() and time.monotonic() < deadline:
             await self._sleep(PAUSE_S)
 
-    async def _wait(self, given: HistoryImport, error: RetryLater | BackendError) -> None:
+    async def _wait(self, given: HistoryImport, error: RetryLater | BackendError | UserError) -> None:
         failures = self._failures[given.id] = self._failures.get(given.id, 0) + 1
         delay = RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S)) - 1]
         if isinstance(error, RetryLater) and error.after_s:
             delay = error.after_s
         log.warning("the import %d of a history waits %.0f s: %s", given.id, delay, error)
         reason = error.user_message if isinstance(error, BackendError) else ""
+        if isinstance(error, ModelMismatch):
+            # Its own sentence names the database, which not everybody in the channel may know.
+            reason = HISTORY_NEEDS_REINDEX
         await self._imports.postpone(given.id, self._clock() + timedelta(seconds=delay), reason)
 
     async def _end(self, given: HistoryImport, status: HistoryStatus, reason: str) -> None:

@@ -146,6 +146,9 @@ def history_started_by(user: str) -> str:
     return f"Started by {user or 'an operator'}"
 
 
+HISTORY_NEEDS_REINDEX = "The database must be reindexed first. Ask an admin."
+
+
 def history_waits(reason: str) -> str:
     """Return why an import waits."""
     return f"Waiting: {reason}"

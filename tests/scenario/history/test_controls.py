@@ -9,9 +9,12 @@ import pytest
 
 from bot.app.slack_app import SlackApp
 from bot.blocks.ids import ActionId
+from bot.blocks.wording.imports import HISTORY_NEEDS_REINDEX
 from bot.domain.channels import ChannelMode
+from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import HistoryImport, HistoryStatus
+from bot.services.channels.collection import CollectService
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.past import hurry, import_of, notices, over, picture, unseen
@@ -91,6 +94,24 @@ async def test_retry_after_is_obeyed(slack: FakeSlack, start: Start) -> None:
     slack.rate_limit("conversations.history", next_calls=1, retry_after_s=500)
     await pass_a_minute(slack, app, given)
     assert (await waiting(app, 400)).status is HistoryStatus.RUNNING
+
+
+async def test_import_into_a_database_of_another_model_waits(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise ModelMismatch("parts")
+
+    await past_messages(slack)
+    app = await start()
+    await fill(app, "parts")
+    with monkeypatch.context() as patched:
+        patched.setattr(CollectService, "prepare", refuse)
+        await run_command(slack, "import here in:parts")
+        given = await waiting(app, 5)
+    assert (given.status, given.reason) == (HistoryStatus.RUNNING, HISTORY_NEEDS_REINDEX)
+    await app.services.storage.history.postpone(given.id, datetime.now(UTC))
+    assert (await over(app)).added == MESSAGES
 
 
 @pytest.mark.parametrize("since", ["", " since:90d"])
