@@ -99,13 +99,17 @@ def closed_channels(connection: Connection, database_id: int, visible: VisibleOr
 
 
 def _hidden_images(database_id: int, closed: list[str], visible: VisibleOrigins) -> Select[tuple[str]]:
-    # Only images with an origin in a closed conversation can be hidden. Usually these are few.
+    return select(images.c.data_id).where(images.c.database_id == database_id, is_hidden(closed, visible))
+
+
+def is_hidden(closed: list[str], visible: VisibleOrigins) -> ColumnElement[bool]:
+    """Return the condition on images without a visible origin, of databases with these closed conversations."""
     seen = image_origins.alias()
-    return (
-        select(images.c.data_id)
-        .where(images.c.database_id == database_id)
-        .where(exists().where(_origins.image_id == images.c.id, _is_in(closed)))
-        .where(~exists().where(seen.c.image_id == images.c.id, is_visible(visible, seen.c)))
+    # Only images with an origin in a closed conversation can be hidden. Usually these are few.
+    # SQLite would look up the conversations again for each image, if they weren't a list: 34 s for 500 of 50,000.
+    return and_(
+        images.c.id.in_(select(_origins.image_id).where(_is_in(closed))),
+        ~exists().where(seen.c.image_id == images.c.id, is_visible(visible, seen.c)),
     )
 
 

@@ -18,7 +18,7 @@ from bot.domain.channels import ChannelKind, VisibleOrigins
 from bot.domain.identifiers import DatabaseName, WorkspaceId
 from bot.storage.catalogue.origins import find_records
 from bot.storage.catalogue.texts.text_rows import TextState
-from bot.storage.catalogue.visibility import is_visible
+from bot.storage.catalogue.visibility import is_hidden, is_visible
 from bot.storage.ports.home import MAX_COUNTED, DatabasesSeen, Visit
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
@@ -128,16 +128,10 @@ class _Reader:
         closed = [row for row in self.connection.execute(_channels(self.names)) if not self._is_open(row)]
         if not closed:
             return {}
-        # Only images with an origin in a closed conversation can be hidden. Usually these are few.
-        channels = sorted({row.channel for row in closed})
-        of_closed: ColumnElement[bool] = _origins.slack_channel.in_([channel for channel in channels if channel])
-        if "" in channels:
-            of_closed = or_(of_closed, _origins.slack_channel.is_(None), _origins.slack_channel == "")
         query = (
             select(images.c.database_id, func.count().label("hidden"))
             .where(images.c.database_id.in_({row.database_id for row in closed}))
-            # By the list: SQLite would look up the channel again for each image.
-            .where(images.c.id.in_(select(_origins.image_id).where(of_closed)), ~self._is_seen())
+            .where(is_hidden(sorted({row.channel for row in closed}), self.visible))
             .group_by(images.c.database_id)
         )
         return {self.names[row.database_id]: row.hidden for row in self.connection.execute(query)}
