@@ -15,8 +15,8 @@ from tests.fakes.slack import SOMEONE, FakeSlack
 from tests.fakes.texts import text_of
 from tests.scenario.commands.test_images import OTHER, collect_in_private_channel, fill_with
 from tests.scenario.conftest import Start, fill
-from tests.scenario.interactions.test_app_home import open_home
 from tests.scenario.privacy.private_images import start_with_private_image
+from tests.scenario.support.home import open_home
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, key_of, run_command, submit_form
 from tests.scenario.support.shares import reply, watch
 

@@ -11,31 +11,14 @@ from bot.blocks.button_state import FormState
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import WorkspaceId
-from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.fakes.slack.payloads import event_body
 from tests.scenario.conftest import Start, fill
+from tests.scenario.support.home import open_home, wait_until_hidden, wait_until_shown
 from tests.scenario.support.requests import GASKET, VALVE, idle, images_of, key_of, message_after, names_of, run_command
 
 OTHER = "U0OTHER"
 SECRET = "G0SECRET"
-
-
-async def open_home(slack: FakeSlack, user: str = SOMEONE) -> View:
-    """Open somebody's Home tab, and return it."""
-    before = slack.home(user)
-    seen = before.hash if before else ""
-    await slack.open_home(user)
-    return await slack.wait_for_home(lambda view: view.hash != seen, user=user)
-
-
-async def wait_until_shown(slack: FakeSlack, home: View, text: str) -> None:
-    """Wait until a Home tab shows a text."""
-    await slack.wait_until(lambda: text in home.everything)
-
-
-async def wait_until_hidden(slack: FakeSlack, home: View, text: str) -> None:
-    """Wait until a Home tab no longer shows a text."""
-    await slack.wait_until(lambda: text not in home.everything)
 
 
 async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | None:

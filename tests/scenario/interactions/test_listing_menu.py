@@ -8,7 +8,7 @@ from bot.domain.identifiers import DataId
 from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.scenario.commands.test_images import collect_in_private_channel
 from tests.scenario.conftest import Start, fill, fill_as
-from tests.scenario.interactions.test_app_home import open_home
+from tests.scenario.support.home import open_home
 from tests.scenario.support.requests import (
     GASKET,
     UNRELATED,

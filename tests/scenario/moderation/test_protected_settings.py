@@ -9,8 +9,8 @@ from bot.domain.channels import ChannelMode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
 from tests.scenario.commands.test_channels import binding_of
 from tests.scenario.conftest import Start, fill
-from tests.scenario.interactions.test_app_home import open_home, wait_until_shown
 from tests.scenario.moderation.reposts import ADMIN
+from tests.scenario.support.home import open_home, wait_until_shown
 from tests.scenario.support.requests import VALVE, idle, run_command
 
 NAMED, CREATOR, STRANGER = "U0NAMED", "U0CREATOR", "U0STRANGER"

@@ -15,8 +15,8 @@ from tests.fixtures.pictures import encoded
 from tests.fixtures.scenes import scene
 from tests.scenario.commands.test_channels import binding_of
 from tests.scenario.conftest import Start, fill
-from tests.scenario.interactions.test_app_home import open_home
 from tests.scenario.moderation.reposts import COPYCAT, LEA, MODS, copies_in, guard, posted, repost
+from tests.scenario.support.home import open_home
 from tests.scenario.support.requests import run_command
 from tests.scenario.support.shares import ORIGINAL, entities, images_in, settled
 
