@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import sqlite
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind, VisibleOrigins
@@ -14,7 +17,10 @@ from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.domain.pages import Order, PageRequest
 from bot.services.access.channel_access import ChannelAccess
+from bot.storage.catalogue.visibility import is_hidden
+from bot.storage.sql.schema.tables import images
 from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.storages import StoragePlace
 
 TEAM = WorkspaceId("T1")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -90,6 +96,23 @@ async def test_counts_and_pages_agree_with_the_visibility_rule(storage: SqlStora
                 break
             request = PageRequest(limit=7, order=Order.OLDEST_FIRST, token=page.token)
         assert listed == shown
+
+
+async def test_sqlite_reads_the_images_of_closed_conversations_once(tmp_path: Path) -> None:
+    storage = await StoragePlace(tmp_path, None).open()
+    visible = VisibleOrigins(frozenset({"C1"}), without_channel=True, user="U1")
+    query = select(images.c.id).where(images.c.database_id == 1, is_hidden(["C2", ""], visible))
+    compiled = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+
+    def work(connection: Connection) -> list[str]:
+        return [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]
+
+    plan = await storage._database.read(work)
+    await storage.close()
+    # Each image is looked up by its own origins, never by all those of a conversation.
+    by_image = itertools.dropwhile(lambda step: not step.startswith("CORRELATED"), plan)
+    assert any(step.startswith("LIST SUBQUERY") for step in plan)
+    assert not any("slack_channel" in step for step in by_image)
 
 
 async def test_local_database_is_given_to_one_workspace(storage: SqlStorage) -> None:
