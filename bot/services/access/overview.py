@@ -106,10 +106,9 @@ class OverviewService:
 
 def _kinds(stored: Sequence[tuple[str, ChannelKind]]) -> dict[str, ChannelKind]:
     """Return conversations with stored kinds. One that was ever closed is looked up, if they are not too many."""
-    kinds = dict(stored)
-    closed = {channel for channel, kind in stored if channel and kind is not ChannelKind.PUBLIC}
-    kinds |= {channel: kind for channel, kind in stored if channel in closed and kind is not ChannelKind.PUBLIC}
-    unknown = sorted(closed)[MAX_CHANNELS_COUNTED:]
+    kinds = dict(stored) | {channel: kind for channel, kind in stored if kind is not ChannelKind.PUBLIC}
+    closed = sorted(channel for channel, kind in kinds.items() if channel and kind is not ChannelKind.PUBLIC)
+    unknown = frozenset(closed[MAX_CHANNELS_COUNTED:])
     return {channel: kind for channel, kind in kinds.items() if channel not in unknown}
 
 
