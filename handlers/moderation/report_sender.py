@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.messages.reports import REPORTS_IN_MESSAGE
 from bot.blocks.reply import Reply, with_marker
 from bot.domain.channels.reports import MOST_MATCHES, NewReport, Report, ReportedMatch
 from bot.domain.errors import RetryLater
@@ -111,9 +112,9 @@ class ReportSender:
             if len(await self._reports.recent_threads(about.workspace, about.channel, since)) < REPLIES_ALONE:
                 return False
             waiting = [report for report in reports if not report.copy_ts]
-            if waiting and not await self._find_copy(share.client, waiting, about.channel):
+            if missing := await self._without_copy(share.client, waiting, about.channel):
                 with _translated():
-                    await self._group(waiting, about.channel, share.client)
+                    await self._group(missing, about.channel, share.client)
         return True
 
     async def record(self, sent: ThreadReport, posted: Sequence[str]) -> None:
@@ -129,22 +130,23 @@ class ReportSender:
         channel, about = share.binding.rules.report_to, reports[0].about
         async with self._locks.hold(f"reports:{about.workspace}/{channel}"):
             waiting = [report for report in reports if not report.copy_ts]
-            if waiting and not await self._find_copy(share.client, waiting, channel):
+            if missing := await self._without_copy(share.client, waiting, channel):
                 with _translated():
-                    await self._post_copy(share, waiting, channel)
+                    await self._post_copy(share, missing, channel)
         stored = {one.id: one for one in await self._reports.of_message(about.workspace, about.channel, about.message)}
         return [stored.get(report.id, report) for report in reports]
 
-    async def _find_copy(self, client: AsyncWebClient, reports: Sequence[Report], channel: str) -> bool:
-        """Find a copy that was posted right before the process died. Raises RetryLater."""
+    async def _without_copy(self, client: AsyncWebClient, reports: Sequence[Report], channel: str) -> Sequence[Report]:
+        """Return the reports that no message was posted about right before the process died. Raises RetryLater."""
+        if not reports or reports[0].copy_channel != channel:
+            return reports
         first = reports[0]
-        if first.copy_channel != channel:
-            return False
         ts = await delivery.find_marked(client, channel, first.about.message, _marker(first))
-        if ts:
-            ids = [report.id for report in reports]
-            await self._reports.set_copy(ids, channel, ts, is_grouped=first.is_grouped)
-        return bool(ts)
+        if not ts:
+            return reports
+        found = reports if first.is_grouped else reports[:REPORTS_IN_MESSAGE]
+        await self._reports.set_copy([report.id for report in found], channel, ts, is_grouped=first.is_grouped)
+        return reports[len(found) :]
 
     async def _post_copy(self, share: Share, reports: Sequence[Report], channel: str) -> None:
         about, client = reports[0].about, share.client
@@ -165,12 +167,10 @@ class ReportSender:
         ids = [report.id for report in reports]
         # Before the post, so that a later attempt looks for it.
         await self._reports.set_copy(ids, channel, "")
-        posted = await delivery.post_editable(client, channel, with_marker(reply.messages[0], _marker(reports[0])))
-        await self._reports.set_copy(ids[: reply.messages[0].pictures], channel, posted.ts)
-        start = reply.messages[0].pictures
-        for message in reply.messages[1:]:
-            further = await delivery.post_editable(client, channel, message)
-            await self._reports.set_copy(ids[start : start + message.pictures], channel, further.ts)
+        start = 0
+        for message in reply.messages:
+            posted = await delivery.post_editable(client, channel, with_marker(message, _marker(reports[start])))
+            await self._reports.set_copy(ids[start : start + message.pictures], channel, posted.ts)
             start += message.pictures
 
     async def _join_group(self, reports: Sequence[Report], channel: str, client: AsyncWebClient) -> bool:

@@ -31,6 +31,10 @@ from bot.domain.matches import Edit, Verdict
 
 MAX_LOGGED = 6
 MAX_LISTED = 10
+
+REPORTS_IN_MESSAGE = 4
+"""Reports that share a message. They still fit when each has a log of actions and buttons to undo them."""
+
 MAX_NAME = 80
 _SEPARATOR = "  ·  "
 
@@ -81,7 +85,7 @@ def reports_reply(shown: Sequence[ShownReport]) -> Reply:
     start = 0
     while start < len(parts):
         end = start + 1
-        while end < len(parts) and fits(_joined(parts, shown, start, end + 1)):
+        while end < min(len(parts), start + REPORTS_IN_MESSAGE) and fits(_joined(parts, shown, start, end + 1)):
             end += 1
         blocks = _joined(parts, shown, start, end)
         about = shown[start].report.about

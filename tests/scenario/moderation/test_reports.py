@@ -172,8 +172,9 @@ async def test_copy_is_not_sent_about_an_original_that_moderators_cannot_see(sla
 
 
 @pytest.mark.parametrize("dies", ["before the copy", "after the copy", "after the reply"])
+@pytest.mark.parametrize("pictures", [1, report_sender.REPORTS_IN_MESSAGE + 1])
 async def test_crash_doubles_no_report(
-    slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch, dies: str
+    slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch, dies: str, pictures: int
 ) -> None:
     await guard(app, GuardRules(report_to=MODS))
     await posted(app, ORIGINAL)
@@ -183,10 +184,11 @@ async def test_crash_doubles_no_report(
     else:
         post = _dying(delivery.post_editable, crashes, first=dies == "before the copy")
         monkeypatch.setattr(delivery, "post_editable", post)
-    shared = await repost(slack, app, ORIGINAL)
+    shared = await repost(slack, app, *[ORIGINAL] * pictures)
     assert crashes == []
-    assert len(copies_in(slack)) == 1
-    assert len(slack.replies(shared.ts)) == 1
+    messages = 1 if pictures == 1 else 2
+    assert len(copies_in(slack)) == messages
+    assert len(slack.replies(shared.ts)) == messages
     again = await repost(slack, app, ORIGINAL)
     assert "3rd time" in report_in(slack, again).everything
 
