@@ -87,11 +87,14 @@ class GuardReports(Protocol):
         ...
 
     async def forget(self, workspace: WorkspaceId, *, channel: str = "", message: str = "", file: str = "") -> None:
-        """Delete the reports about a file, a message or a channel; all of the workspace if none is named."""
+        """Delete the reports about a file, a message or a channel; all of the workspace if none is named.
+
+        One whose original is to be deleted is purged after that.
+        """
         ...
 
     async def purge(self, before: datetime) -> None:
-        """Delete reports from before a moment, in small transactions."""
+        """Delete reports from before a moment, in small transactions. Those with a later effect stay until then."""
         ...
 
 

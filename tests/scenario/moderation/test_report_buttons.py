@@ -22,7 +22,7 @@ from tests.scenario.moderation.reposts import (
     repost,
 )
 from tests.scenario.support.requests import idle, key_of
-from tests.scenario.support.shares import ORIGINAL, edited_copy, entities, images_in
+from tests.scenario.support.shares import ORIGINAL, edited_copy, entities, images_in, settled
 
 
 async def test_ok_settles_a_report_until_it_is_undone(slack: FakeSlack, app: SlackApp) -> None:
@@ -159,6 +159,13 @@ async def test_original_is_forgotten_after_two_questions_and_some_minutes(
     assert offered(slack, report) == set()
 
 
+async def _forget(slack: FakeSlack, app: SlackApp, report: Message) -> None:
+    await act(slack, app, report, FORGET, user=ADMIN)
+    asked = [message for message in slack.transcript if message.to == ADMIN][-1]
+    await slack.press(asked, "report_forget_now", user=ADMIN)
+    await idle(app)
+
+
 async def _later(app: SlackApp, monkeypatch: pytest.MonkeyPatch, delay: timedelta) -> None:
     """Make the deletions that are due some time from now."""
     moment = datetime.now(UTC) + delay
@@ -168,10 +175,7 @@ async def _later(app: SlackApp, monkeypatch: pytest.MonkeyPatch, delay: timedelt
 
 async def test_failed_deletion_is_tried_again(slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> None:
     report = await reported(slack, app)
-    await act(slack, app, report, FORGET, user=ADMIN)
-    asked = [message for message in slack.transcript if message.to == ADMIN][-1]
-    await slack.press(asked, "report_forget_now", user=ADMIN)
-    await idle(app)
+    await _forget(slack, app, report)
     with monkeypatch.context() as patches:
 
         async def down(*given: object) -> None:
@@ -186,10 +190,23 @@ async def test_failed_deletion_is_tried_again(slack: FakeSlack, app: SlackApp, m
 
 async def test_forgetting_can_be_undone(slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> None:
     report = await reported(slack, app)
-    await act(slack, app, report, FORGET, user=ADMIN)
-    asked = [message for message in slack.transcript if message.to == ADMIN][-1]
-    await slack.press(asked, "report_forget_now", user=ADMIN)
-    await idle(app)
+    await _forget(slack, app, report)
     await act(slack, app, report, UNDO, user=MOD)
     await _later(app, monkeypatch, timedelta(minutes=11))
     assert await entities(app, "ads") == ["bicycle"]
+
+
+async def test_original_is_forgotten_although_the_repost_is_deleted(
+    slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = await repost(slack, app, edited_copy())
+    await _forget(slack, app, copies_in(slack)[-1])
+    await slack.delete_message(shared)
+    await settled(slack, app)
+    await _later(app, monkeypatch, timedelta(minutes=9))
+    assert await entities(app, "ads") == ["bicycle"]
+    await _later(app, monkeypatch, timedelta(minutes=11))
+    assert await entities(app, "ads") == []
+    # The report goes after it.
+    await app.due.run_once()
+    assert await app.services.storage.reports.of_message(key_of(app, "ads").workspace, GENERAL, shared.ts) == ()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.app.slack_app import SlackApp
+from bot.blocks.messages.reports import REPORTS_IN_MESSAGE
 from bot.domain.channels import ChannelKind, GuardRules
 from handlers.moderation import report_sender
 from handlers.moderation.report_sender import ReportSender
@@ -172,7 +173,7 @@ async def test_copy_is_not_sent_about_an_original_that_moderators_cannot_see(sla
 
 
 @pytest.mark.parametrize("dies", ["before the copy", "after the copy", "after the reply"])
-@pytest.mark.parametrize("pictures", [1, report_sender.REPORTS_IN_MESSAGE + 1])
+@pytest.mark.parametrize("pictures", [1, REPORTS_IN_MESSAGE + 1])
 async def test_crash_doubles_no_report(
     slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch, dies: str, pictures: int
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from bot.domain.channels.reports import FORGET_AFTER, Label, Report, ReportAction, TakenAction
 from bot.storage.slack.moderation.pairs import exclude_pairs, include_pairs, record_label
-from bot.storage.slack.moderation.report_rows import REPORTS, actions, read_reports, reports
+from bot.storage.slack.moderation.report_rows import REPORTS, TAKES_EFFECT_LATER, actions, read_reports, reports
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import guard_report_actions
@@ -68,14 +68,14 @@ class SqlReportActions:
 
     async def due(self) -> tuple[tuple[Report, TakenAction], ...]:
         """Return actions that must take effect now, with their reports."""
-        waiting = (actions.due_at <= self._clock()) & actions.done_at.is_(None) & (actions.undone_by == "")
-        query = select(actions.report_id).where(waiting).order_by(actions.due_at).limit(MOST_DUE)
+        now = self._clock()
+        query = select(actions.report_id).where(TAKES_EFFECT_LATER, actions.due_at <= now)
+        query = query.order_by(actions.due_at).limit(MOST_DUE)
 
         def work(connection: Connection) -> tuple[Report, ...]:
             ids = connection.execute(query).scalars().all()
             return read_reports(connection, REPORTS.where(reports.id.in_(ids))) if ids else ()
 
-        now = self._clock()
         return tuple(
             (report, taken)
             for report in await self._database.read(work)

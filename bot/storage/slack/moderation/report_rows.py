@@ -17,10 +17,15 @@ reports, matches, actions = guard_reports.c, guard_report_matches.c, guard_repor
 
 REPORTS = select(guard_reports, databases.c.name.label("database")).join(databases)
 
+TAKES_EFFECT_LATER = actions.due_at.is_not(None) & actions.done_at.is_(None) & (actions.undone_by == "")
+"""Selects actions that did not take effect yet."""
+
 
 def read_reports(connection: Connection, query: Select[Any]) -> tuple[Report, ...]:
     """Return the reports of a query that began as REPORTS, in its order."""
     rows = connection.execute(query).all()
+    if not rows:
+        return ()
     ids = [row.id for row in rows]
     found, taken = _matches_of(connection, ids), _actions_of(connection, ids)
     return tuple(_report_of(row, tuple(found[row.id]), tuple(taken[row.id])) for row in rows)

@@ -9,8 +9,16 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from bot.domain.channels.reports import NewReport, Report
 from bot.domain.identifiers import WorkspaceId
+from bot.domain.jobs import UNKNOWN_TIME
 from bot.storage.catalogue.rows import database_id_of
-from bot.storage.slack.moderation.report_rows import REPORTS, matches, read_reports, reports
+from bot.storage.slack.moderation.report_rows import (
+    REPORTS,
+    TAKES_EFFECT_LATER,
+    actions,
+    matches,
+    read_reports,
+    reports,
+)
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import guard_report_matches, guard_reports, images
@@ -20,6 +28,8 @@ MOST_COUNTED = 1000
 """Earlier reports of an image that are counted."""
 
 PURGED_AT_ONCE = 500
+
+_WAITING = select(actions.report_id).where(TAKES_EFFECT_LATER)
 
 
 class SqlGuardReports:
@@ -114,15 +124,23 @@ class SqlGuardReports:
         return await self._database.read(lambda connection: tuple(connection.execute(query).scalars()))
 
     async def forget(self, workspace: WorkspaceId, *, channel: str = "", message: str = "", file: str = "") -> None:
-        """Delete the reports about a file, a message or a channel; all of the workspace if none is named."""
+        """Delete the reports about a file, a message or a channel; all of the workspace if none is named.
+
+        One whose original is to be deleted is purged after that.
+        """
         condition = reports.workspace == workspace
         for column, value in ((reports.channel, channel), (reports.message, message), (reports.file, file)):
             condition = condition & (column == value) if value else condition
-        await self._delete(condition)
+        if not (channel or message or file):
+            await self._delete(condition)
+            return
+        await self._delete(condition & reports.id.not_in(_WAITING))
+        if await self._read(condition):
+            await self._update(condition, created_at=UNKNOWN_TIME, is_shown=False)
 
     async def purge(self, before: datetime) -> None:
-        """Delete reports from before a moment, in small transactions."""
-        await self._delete(reports.created_at < before)
+        """Delete reports from before a moment, in small transactions. Those with a later effect stay until then."""
+        await self._delete((reports.created_at < before) & reports.id.not_in(_WAITING))
 
     async def _delete(self, condition: ColumnElement[bool]) -> None:
         some = select(reports.id).where(condition).limit(PURGED_AT_ONCE)
@@ -140,7 +158,10 @@ class SqlGuardReports:
                 return
 
     async def _set(self, ids: Collection[int], **values: object) -> None:
-        changed = update(guard_reports).where(reports.id.in_(ids)).values(values)
+        await self._update(reports.id.in_(ids), **values)
+
+    async def _update(self, condition: ColumnElement[bool], **values: object) -> None:
+        changed = update(guard_reports).where(condition).values(values)
 
         def work(connection: Connection) -> None:
             connection.execute(changed)
