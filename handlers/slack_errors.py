@@ -34,6 +34,10 @@ _GONE = frozenset(
 )
 
 
+CANNOT_UPDATE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+"""Error codes of ``chat.update`` after which only a new message helps."""
+
+
 class CannotPost(UserError):
     """The bot may not post in the channel. The message is for the user, who gets it elsewhere."""
 

@@ -21,7 +21,7 @@ from bot.storage.ports.inbox import Inbox
 from handlers.parsing.payloads import ImageShare
 from handlers.replies import delivery
 from handlers.replies.delivery import PostedMessage
-from handlers.slack_errors import UNREACHABLE, TargetGone, code_of, translate_errors
+from handlers.slack_errors import CANNOT_UPDATE, UNREACHABLE, TargetGone, code_of, translate_errors
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class ThreadAnswer:
             try:
                 is_complete = await delivery.update(self._client, message.channel, progress_ts, reply)
             except SlackApiError as error:
-                if code_of(error) not in {"message_not_found", "cant_update_message", "edit_window_closed"}:
+                if code_of(error) not in CANNOT_UPDATE:
                     raise
             else:
                 self._progress_ts = ""

@@ -28,7 +28,7 @@ from handlers.parsing.payloads import SharedFile
 from handlers.replies import delivery
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
 from handlers.slack.directory import DirectoryCache
-from handlers.slack_errors import UNREACHABLE, code_of, retry_later
+from handlers.slack_errors import CANNOT_UPDATE, UNREACHABLE, code_of, retry_later
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,8 @@ class ReportSender:
             waiting = [report for report in reports if not report.copy_ts]
             if missing := await self._without_copy(share.client, waiting, about.channel):
                 with _translated():
-                    await self._group(missing, about.channel, share.client)
+                    recent = await self._recent_copies(about, about.channel)
+                    await self._group(missing, about.channel, share.client, recent)
         return True
 
     async def record(self, sent: ThreadReport, posted: Sequence[str]) -> None:
@@ -162,7 +163,9 @@ class ReportSender:
         if reply is None:
             log.info("a report was not sent to %s: its readers can't see the earlier image", channel)
             return
-        if await self._join_group(reports, channel, client):
+        recent = await self._recent_copies(about, channel)
+        if len({one.copy_ts for one in recent if not one.is_grouped}) >= REPORTS_ALONE:
+            await self._group(reports, channel, client, recent)
             return
         ids = [report.id for report in reports]
         # Before the post, so that a later attempt looks for it.
@@ -173,31 +176,36 @@ class ReportSender:
             await self._reports.set_copy(ids[start : start + message.pictures], channel, posted.ts)
             start += message.pictures
 
-    async def _join_group(self, reports: Sequence[Report], channel: str, client: AsyncWebClient) -> bool:
-        """If there were many reports in a short time, add these to the message about many. Return whether it did."""
-        about = reports[0].about
-        recent = await self._reports.recent_copies(about.workspace, channel, self._clock() - FLOOD_WINDOW)
-        if len({one.copy_ts for one in recent if not one.is_grouped}) < REPORTS_ALONE:
-            return False
-        await self._group(reports, channel, client)
-        return True
-
-    async def _group(self, reports: Sequence[Report], channel: str, client: AsyncWebClient) -> None:
-        """Add reports to the message about many, or begin one."""
+    async def _group(
+        self, reports: Sequence[Report], channel: str, client: AsyncWebClient, recent: Sequence[Report]
+    ) -> None:
+        """Add reports to the message about many, or begin one. ``recent`` are those that the channel has."""
         about, ids = reports[0].about, [report.id for report in reports]
-        recent = await self._reports.recent_copies(about.workspace, channel, self._clock() - FLOOD_WINDOW)
         last = next((one for one in reversed(recent) if one.is_grouped and one.about.channel == about.channel), None)
         group = await self._reports.grouped(about.workspace, channel, last.copy_ts) if last else ()
         if last is not None and len(group) < MOST_GROUPED:
             await self._reports.set_copy(ids, channel, last.copy_ts, is_grouped=True)
-            await delivery.update(
-                client, channel, last.copy_ts, await self._composer.of_many([*group, *reports], client)
-            )
-            return
+            reply = await self._composer.of_many([*group, *reports], client)
+            if await _is_updated(client, channel, last.copy_ts, reply):
+                return
         await self._reports.set_copy(ids, channel, "", is_grouped=True)
         reply = with_marker(await self._composer.of_many(reports, client), _marker(reports[0]))
         posted = await delivery.post_editable(client, channel, reply)
         await self._reports.set_copy(ids, channel, posted.ts, is_grouped=True)
+
+    async def _recent_copies(self, about: NewReport, channel: str) -> Sequence[Report]:
+        return await self._reports.recent_copies(about.workspace, channel, self._clock() - FLOOD_WINDOW)
+
+
+async def _is_updated(client: AsyncWebClient, channel: str, ts: str, reply: Reply) -> bool:
+    """Update a message. Return False if it can't be, because somebody deleted it, for example."""
+    try:
+        await delivery.update(client, channel, ts, reply)
+    except SlackApiError as error:
+        if code_of(error) in CANNOT_UPDATE:
+            return False
+        raise
+    return True
 
 
 @contextmanager

@@ -233,6 +233,17 @@ async def test_many_replies_in_threads_become_one_message_in_the_channel(
     assert f"*3 more reposts* in <#{GENERAL}>" in many.everything
 
 
+async def test_deleted_message_about_many_reports_is_followed_by_another(slack: FakeSlack, app: SlackApp) -> None:
+    await guard(app, GuardRules(report_to=MODS, quiet=True))
+    await posted(app, ORIGINAL)
+    for _ in range(report_sender.REPORTS_ALONE + 2):
+        await repost(slack, app, ORIGINAL)
+    await slack.delete_message(copies_in(slack)[-1])
+    for _ in range(2):
+        await repost(slack, app, ORIGINAL)
+    assert f"*2 more reposts* in <#{GENERAL}>" in copies_in(slack)[-1].everything
+
+
 async def test_deleted_message_takes_its_report_along(slack: FakeSlack, app: SlackApp) -> None:
     await guard(app)
     await posted(app, ORIGINAL)
