@@ -74,16 +74,12 @@ class ReportComposer:
 
     async def as_copy(self, reports: Sequence[Report], reader: AnswerReader) -> Reply | None:
         """Return the report for a channel for reports; None if its readers may not see the originals."""
-        about = reports[0].about
-        link = await permalink(reader.client, about.channel, about.message)
-        shown = [await self._shown(report, reader, elsewhere=True, link=link) for report in reports]
+        shown = await self._shown_elsewhere(reports, reader)
         return reports_reply(shown) if all(one.first for one in shown) else None
 
     async def edited_copy(self, reports: Sequence[Report], reader: AnswerReader) -> Reply:
         """Return the report for a channel for reports that has it already, whether or not the originals are there."""
-        about = reports[0].about
-        link = await permalink(reader.client, about.channel, about.message)
-        return reports_reply([await self._shown(report, reader, elsewhere=True, link=link) for report in reports])
+        return reports_reply(await self._shown_elsewhere(reports, reader))
 
     async def of_many(self, reports: Sequence[Report], client: AsyncWebClient) -> Reply:
         """Return the message about many reports. It says nothing about originals."""
@@ -97,6 +93,11 @@ class ReportComposer:
         postings = await self._postings(report, reader)
         return postings[0].record if postings else None
 
+    async def _shown_elsewhere(self, reports: Sequence[Report], reader: AnswerReader) -> list[ShownReport]:
+        about = reports[0].about
+        link = await permalink(reader.client, about.channel, about.message)
+        return [await self._shown(report, reader, elsewhere=True, link=link) for report in reports]
+
     async def _shown(
         self, report: Report, reader: AnswerReader, *, elsewhere: bool = False, link: str = "", has_buttons: bool = True
     ) -> ShownReport:
@@ -109,7 +110,7 @@ class ReportComposer:
     async def _first(self, report: Report, postings: Sequence[_Posting], reader: AnswerReader) -> EarlierPosting:
         first = postings[0]
         places = {_place(one.origin) for one in postings}
-        places |= {(one.about.channel, one.about.message) for one in await self._reports.earlier(report)}
+        places |= {(report.about.channel, message) for message in await self._reports.earlier(report)}
         pictures = await self._presenter.pictures(reader, [first.record])
         slack, match = first.origin.slack, first.match
         return EarlierPosting(

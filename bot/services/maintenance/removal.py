@@ -95,6 +95,9 @@ class RemovalService:
         await self._storage.inbox.withdraw_unshared(job, workspace, unsharing)
         removed = 0
         file = unsharing.file
+        for about in [report.about for report in await self._storage.reports.of_file(workspace, file)]:
+            if unsharing.ends(about.channel, about.message):
+                await self._storage.reports.forget(workspace, channel=about.channel, message=about.message, file=file)
         for place, message in sorted(await self.shares_of(workspace, unsharing)):
             if unsharing.ends(place, message):
                 removed += await self._remove_origins(OriginScope(workspace, file=file, channel=place, message=message))

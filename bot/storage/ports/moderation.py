@@ -62,12 +62,16 @@ class GuardReports(Protocol):
         """Return the reports about a message."""
         ...
 
+    async def of_file(self, workspace: WorkspaceId, file: str) -> tuple[Report, ...]:
+        """Return the reports about a file, whatever messages it was shared in."""
+        ...
+
     async def grouped(self, workspace: WorkspaceId, channel: str, ts: str) -> tuple[Report, ...]:
         """Return the reports that one message in a channel for reports is about."""
         ...
 
-    async def earlier(self, report: Report) -> tuple[Report, ...]:
-        """Return the latest reports in the same channel of messages before this one that repeat one of its images."""
+    async def earlier(self, report: Report) -> frozenset[str]:
+        """Return the messages before this one in its channel that were reported to repeat one of its images."""
         ...
 
     async def set_thread(self, ids: Collection[int], ts: str) -> None:

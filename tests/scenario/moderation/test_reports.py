@@ -244,7 +244,8 @@ async def test_deleted_message_about_many_reports_is_followed_by_another(slack: 
     assert f"*2 more reposts* in <#{GENERAL}>" in copies_in(slack)[-1].everything
 
 
-async def test_deleted_message_takes_its_report_along(slack: FakeSlack, app: SlackApp) -> None:
+@pytest.mark.parametrize("only_file", [False, True])
+async def test_deleted_message_takes_its_report_along(slack: FakeSlack, app: SlackApp, only_file: bool) -> None:
     await guard(app)
     await posted(app, ORIGINAL)
     shared = await repost(slack, app, ORIGINAL)
@@ -252,6 +253,10 @@ async def test_deleted_message_takes_its_report_along(slack: FakeSlack, app: Sla
     assert app.identity is not None
     workspace = (await app.services.storage.catalogue.connected())[0][0]
     assert len(await reports.of_message(workspace, GENERAL, shared.ts)) == 1
-    await slack.delete_message(shared)
+    if only_file:
+        # The message stays.
+        await (await slack.unshare_file(shared.files[0], shared))
+    else:
+        await slack.delete_message(shared)
     await settled(slack, app)
     assert await reports.of_message(workspace, GENERAL, shared.ts) == ()

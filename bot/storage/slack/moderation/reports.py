@@ -25,7 +25,7 @@ from bot.storage.sql.schema.tables import guard_report_matches, guard_reports, i
 from bot.storage.sql.sqlite import record_deletion
 
 MOST_COUNTED = 1000
-"""Earlier reports of an image that are counted."""
+"""Earlier messages with an image that are counted."""
 
 PURGED_AT_ONCE = 500
 
@@ -88,21 +88,25 @@ class SqlGuardReports:
         """Return the reports about a message."""
         return await self._read(_of_message(workspace, channel, message))
 
+    async def of_file(self, workspace: WorkspaceId, file: str) -> tuple[Report, ...]:
+        """Return the reports about a file, whatever messages it was shared in."""
+        return await self._read((reports.workspace == workspace) & (reports.file == file))
+
     async def grouped(self, workspace: WorkspaceId, channel: str, ts: str) -> tuple[Report, ...]:
         """Return the reports that one message in a channel for reports is about."""
         return await self._read(
             (reports.workspace == workspace) & (reports.copy_channel == channel) & (reports.copy_ts == ts)
         )
 
-    async def earlier(self, report: Report) -> tuple[Report, ...]:
-        """Return the latest reports in the same channel of messages before this one that repeat one of its images."""
+    async def earlier(self, report: Report) -> frozenset[str]:
+        """Return the messages before this one in its channel that were reported to repeat one of its images."""
         about = report.about
         same = select(matches.image_id).where(matches.report_id == report.id)
         repeating = select(matches.report_id).where(matches.image_id.in_(same))
         there = (reports.workspace == about.workspace) & (reports.channel == about.channel)
         before = (reports.message != about.message) & (reports.posted_at <= about.posted_at)
-        query = REPORTS.where(there, before, reports.id.in_(repeating)).order_by(reports.posted_at.desc())
-        return await self._database.read(lambda connection: read_reports(connection, query.limit(MOST_COUNTED)))
+        query = select(reports.message).distinct().where(there, before, reports.id.in_(repeating)).limit(MOST_COUNTED)
+        return await self._database.read(lambda connection: frozenset(connection.execute(query).scalars()))
 
     async def set_thread(self, ids: Collection[int], ts: str) -> None:
         """Record which message in the thread shows reports."""

@@ -43,8 +43,10 @@ async def test_report_is_stored_once_and_read_again(storage: SqlStorage) -> None
     assert (await stored(storage, report)).about == NEW
     assert await storage.reports.get(WorkspaceId("T2"), report.id) is None
     other = await storage.reports.create(replace(NEW, message="1.2", posted_at=NOW + timedelta(minutes=1)))
-    assert [one.id for one in await storage.reports.earlier(other)] == [report.id]
-    assert await storage.reports.earlier(report) == ()
+    assert await storage.reports.earlier(other) == {NEW.message}
+    assert await storage.reports.earlier(report) == set()
+    assert [one.id for one in await storage.reports.of_file(TEAM, "F1")] == [report.id, other.id]
+    assert await storage.reports.of_file(TEAM, "F9") == ()
     await storage.reports.set_thread([report.id], "1.3")
     await storage.reports.set_copy([report.id], "C2", "2.1", is_grouped=True)
     [grouped] = await storage.reports.grouped(TEAM, "C2", "2.1")
