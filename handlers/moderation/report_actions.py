@@ -153,10 +153,11 @@ class ReportButtons:
             return False
         rules = (await self._dependencies.channel_settings.get(about.workspace, about.channel)).rules
         reports = report.copy_channel or rules.report_to
-        if reports and reports != about.channel and await directory.can_read_or_no(reports, user):
+        has_own_channel = bool(reports) and reports != about.channel
+        if has_own_channel and await directory.can_read_or_no(reports, user):
             return True
         editors = await self._dependencies.editors.get(requester.workspace)
-        if reports and editors.everybody:
+        if has_own_channel and editors.everybody:
             # Moderators have a channel of their own, so not everybody is one.
             return False
         return await self._settings.may_change(requester, about.channel, editors)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.app.slack_app import SlackApp
-from bot.domain.channels import SettingsEditors
+from bot.domain.channels import NO_RULES, GuardRules, SettingsEditors
 from bot.domain.channels.reports import ReportAction
 from bot.storage.slack.moderation.actions import SqlReportActions
+from handlers.moderation import report_sender
 from handlers.moderation.report_editor import ReportEditor
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.scenario.moderation.buttons import ASK, FORGET, NEVER, OK, UNDO, act, now, offered, reported
@@ -20,6 +21,7 @@ from tests.scenario.moderation.reposts import (
     ADMIN,
     COPYCAT,
     MOD,
+    copies_in,
     guard,
     report_in,
     repost,
@@ -39,20 +41,24 @@ async def test_others_may_not_act(slack: FakeSlack, app: SlackApp, action: str, 
     assert await entities(app, "ads") == ["bicycle"]
 
 
+@pytest.mark.parametrize("rules", [NO_RULES, GuardRules(report_to=GENERAL)])
 async def test_moderators_without_a_channel_of_their_own_are_those_who_may_change_settings(
-    slack: FakeSlack, app: SlackApp
+    slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch, rules: GuardRules
 ) -> None:
-    await guard(app)
+    monkeypatch.setattr(report_sender, "REPORTS_ALONE", 100)
+    await guard(app, rules)
     slack.state.channels[GENERAL].creator = "U0CREATOR"
     workspace = key_of(app, "ads").workspace
     editors = SettingsEditors(everybody=False, creators=True, people=frozenset({"U0NAMED"}))
     await app.services.storage.editors.put(workspace, editors, ADMIN)
     for user, may in (("U0STRANGER", False), ("U0CREATOR", True), ("U0NAMED", True), (ADMIN, True), (COPYCAT, False)):
-        report = report_in(slack, await repost(slack, app, ORIGINAL))
+        shared = await repost(slack, app, ORIGINAL)
+        report = copies_in(slack, GENERAL)[-1] if rules.report_to else report_in(slack, shared)
         assert ("Only" in await act(slack, app, report, OK, user=user)) is not may
     await app.services.storage.editors.put(workspace, SettingsEditors(), ADMIN)
     for user, may in (("U0STRANGER", True), (COPYCAT, False)):
-        report = report_in(slack, await repost(slack, app, ORIGINAL))
+        shared = await repost(slack, app, ORIGINAL)
+        report = copies_in(slack, GENERAL)[-1] if rules.report_to else report_in(slack, shared)
         assert ("Only" in await act(slack, app, report, OK, user=user)) is not may
 
 
