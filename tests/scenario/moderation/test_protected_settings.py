@@ -125,7 +125,7 @@ async def test_each_change_is_announced_in_one_line(slack: FakeSlack, app: Slack
     await wait_until_shown(slack, home, "are ignored")
     first, last = announced(slack)
     assert first.startswith(f"<@{SOMEONE}> set what I do with this channel's images: *guard*, `ads`, `min:9.5`.")
-    assert "last 30 days" in first
+    assert "older than 30 days" in first
     assert last.startswith(f"<@{SOMEONE}> turned me off in this channel.")
     assert "\n" not in first + last
 

@@ -84,7 +84,7 @@ async def test_command_sets_rules_and_keeps_the_others(slack: FakeSlack, start: 
     slack.add_channel(MODS, "mods", members=[SOMEONE])
     slack.add_person("U0LEALEA", "lea")
     answer = await run_command(slack, "watch guard in:ads window:30d own:10m allow:@lea report:#mods quiet")
-    for part in ("last 30 days", "within 10 minutes", "<@U0LEALEA> may post", "GIFs, stickers", f"<#{MODS}>"):
+    for part in ("older than 30 days", "within 10 minutes", "<@U0LEALEA> may post", "GIFs, stickers", f"<#{MODS}>"):
         assert part in answer.everything
     expected = replace(
         DEFAULT_RULES,

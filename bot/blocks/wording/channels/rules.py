@@ -84,7 +84,7 @@ def rules_text(rules: GuardRules) -> str:
 
 def _sentences(rules: GuardRules) -> Iterable[str]:
     if rules.window_days is not None:
-        yield f"Images from the last {count(rules.window_days, 'day')} count."
+        yield f"Postings older than {count(rules.window_days, 'day')} don't count."
     if rules.own is OwnReposts.IGNORE:
         yield "People may post their own images again."
     elif rules.leeway_minutes:
