@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.wording.channels.rules import unknown_name
-from bot.domain.channels import RuleChanges, SettingsEditors
+from bot.domain.channels import RuleChanges
 from bot.domain.errors import UserError
 from bot.domain.identifiers import WorkspaceId
 from handlers.parsing.watch_rules import is_id
@@ -25,34 +25,27 @@ PER_PAGE = 999
 TOTAL_TIMEOUT_S = 10.0
 
 
-class Names:
-    """Finds the channels that the bot is in, and people of the workspace."""
+async def with_ids(workspace: WorkspaceId, changes: RuleChanges, client: AsyncWebClient) -> RuleChanges:
+    """Return changes of rules with ids in place of names. Raises UserError."""
+    if changes.people is not None:
+        changes = replace(changes, people=await ids_of_people(workspace, changes.people, client))
+    if changes.report_to and not is_id(changes.report_to):
+        changes = replace(changes, report_to=await _id_of_channel(workspace, changes.report_to, client))
+    return changes
 
-    async def in_rules(self, workspace: WorkspaceId, changes: RuleChanges, client: AsyncWebClient) -> RuleChanges:
-        """Return the changes with ids in place of names. Raises UserError."""
-        if changes.people is not None:
-            changes = replace(changes, people=await self._people(workspace, changes.people, client))
-        if changes.report_to and not is_id(changes.report_to):
-            changes = replace(changes, report_to=await self._channel(workspace, changes.report_to, client))
-        return changes
 
-    async def in_editors(
-        self, workspace: WorkspaceId, editors: SettingsEditors, client: AsyncWebClient
-    ) -> SettingsEditors:
-        """Return the editors with ids in place of names. Raises UserError."""
-        people = await self._people(workspace, tuple(editors.people), client)
-        return replace(editors, people=frozenset(people))
+async def ids_of_people(workspace: WorkspaceId, people: Collection[str], client: AsyncWebClient) -> tuple[str, ...]:
+    """Return the ids of people who are given by ids or names. Raises UserError."""
+    if all(map(is_id, people)):
+        return tuple(people)
+    known = await _read(client.users_list, "members", _names_of_person, team_id=workspace)
+    return tuple(one if is_id(one) else _found(known, one) for one in people)
 
-    async def _people(self, workspace: WorkspaceId, people: tuple[str, ...], client: AsyncWebClient) -> tuple[str, ...]:
-        if all(map(is_id, people)):
-            return people
-        known = await _read(client.users_list, "members", _names_of_person, team_id=workspace)
-        return tuple(one if is_id(one) else _found(known, one) for one in people)
 
-    async def _channel(self, workspace: WorkspaceId, name: str, client: AsyncWebClient) -> str:
-        types = "public_channel,private_channel"
-        known = await _read(client.users_conversations, "channels", _names_of_channel, team_id=workspace, types=types)
-        return _found(known, name)
+async def _id_of_channel(workspace: WorkspaceId, name: str, client: AsyncWebClient) -> str:
+    types = "public_channel,private_channel"
+    known = await _read(client.users_conversations, "channels", _names_of_channel, team_id=workspace, types=types)
+    return _found(known, name)
 
 
 def _found(known: Mapping[str, str], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from bot.blocks.reply import mrkdwn_reply
 from bot.blocks.wording.channels import rules as wording
@@ -20,7 +21,7 @@ from bot.domain.channels import (
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseName
 from bot.services.access.permissions import NotAllowed
-from handlers.moderation.names import Names
+from handlers.moderation.names import ids_of_people, with_ids
 from handlers.moderation.report_composer import report_reader
 from handlers.replies import delivery
 from handlers.replies.dependencies import SlackDependencies
@@ -36,7 +37,6 @@ class SettingsChanges:
 
     def __init__(self, dependencies: SlackDependencies) -> None:
         self._dependencies = dependencies
-        self._names = Names()
 
     async def check(self, requester: Requester, channel: str) -> None:
         """Raise NotAllowed unless the person may change the channel's settings."""
@@ -59,7 +59,7 @@ class SettingsChanges:
                 raise InvalidInput(wording.RULES_NEED_GUARD)
             return NO_RULES
         current = before.rules if before.mode is ChannelMode.GUARD else DEFAULT_RULES
-        return (await self._names.in_rules(requester.workspace, wanted, requester.client)).applied_to(current)
+        return (await with_ids(requester.workspace, wanted, requester.client)).applied_to(current)
 
     async def watch(self, requester: Requester, binding: ChannelBinding) -> ChannelBinding:
         """Replace the settings of a channel. Raises NotAllowed, UserError."""
@@ -95,7 +95,8 @@ class SettingsChanges:
         """Set who may change the settings of all channels. Raises NotAllowed, UserError."""
         if not await self._dependencies.permissions.is_admin(requester.user, self._directory(requester)):
             raise NotAllowed(wording.ONLY_ADMINS_SET_EDITORS)
-        editors = await self._names.in_editors(requester.workspace, wanted, requester.client)
+        people = await ids_of_people(requester.workspace, wanted.people, requester.client)
+        editors = replace(wanted, people=frozenset(people))
         await self._dependencies.editors.put(requester.workspace, editors, requester.user)
         return editors
 
