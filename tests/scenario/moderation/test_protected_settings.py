@@ -62,21 +62,24 @@ async def test_only_admins_say_who_may_change_channels(slack: FakeSlack, app: Sl
     assert "everybody can change" in back.everything
 
 
-async def home_before_the_setting(slack: FakeSlack) -> View:
+async def home_before_the_setting(slack: FakeSlack, app: SlackApp) -> View:
     """Return a Home whose buttons are still on the screen when the setting takes them away."""
+    # An earlier action may still update the Home tab.
+    await idle(app)
     await run_command(slack, "watch editors:everybody", user=ADMIN)
     home = await open_home(slack)
+    await wait_until_shown(slack, home, "Stop watching")
     await run_command(slack, "watch editors:creators", user=ADMIN)
     return home
 
 
 async def test_forms_and_buttons_are_protected_too(slack: FakeSlack, app: SlackApp) -> None:
     await run_command(slack, "watch guard in:ads", user=ADMIN)
-    await slack.press_in_view(await home_before_the_setting(slack), "watch_channel", about=GENERAL)
+    await slack.press_in_view(await home_before_the_setting(slack, app), "watch_channel", about=GENERAL)
     form = await slack.wait_for_view("watch_form")
     await slack.submit(form, {"mode": "lookup"})
     assert "Only workspace admins" in form.errors["mode"]
-    await slack.press_in_view(await home_before_the_setting(slack), "unwatch_channel", about=GENERAL)
+    await slack.press_in_view(await home_before_the_setting(slack, app), "unwatch_channel", about=GENERAL)
     await idle(app)
     now = await binding_of(app)
     assert now is not None
