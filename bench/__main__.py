@@ -23,6 +23,7 @@ PACKAGES = {
     "catalogue": "recognition",
     "hard": "recognition",
     "parts": "recognition",
+    "learning": "recognition",
     "answers": "whole_bot",
     "comparisons": "whole_bot",
     "acknowledgement": "whole_bot",

@@ -118,6 +118,7 @@ def _upload_sweep(services: Services, clients: Clients, uploads: ThumbnailUpload
 
     async def sweep() -> None:
         await services.storage.relayed.purge()
+        await services.usage.purge()
         failures: list[Exception] = []
         for workspace, enterprise in await services.storage.catalogue.connected():
             try:

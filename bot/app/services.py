@@ -21,6 +21,8 @@ from bot.images.text.rapid_ocr import open_text_reader
 from bot.images.text.reader import TextReader
 from bot.services.channels.history_pace import PastWork
 from bot.services.databases import DatabaseService
+from bot.services.feedback.labels import FeedbackService
+from bot.services.feedback.usage import UsageCounter
 from bot.services.images.addition import AddService
 from bot.services.images.corrections import CorrectionService
 from bot.services.images.deletion import DeleteService
@@ -32,6 +34,7 @@ from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
 from bot.services.search.copies import CopyFinder
 from bot.services.search.exclusions import Exclusions
+from bot.services.search.learned_scores import StoredScores
 from bot.services.search.lookup import LookupService, RequestText
 from bot.services.search.picture_comparison import ComparisonService
 from bot.services.search.result_cache import new_result_cache
@@ -72,6 +75,8 @@ class Services:
     deletions: DeleteService
     corrections: CorrectionService
     exports: ExportService
+    feedback: FeedbackService
+    usage: UsageCounter
     search: SearchService
     copies: CopyFinder
     comparisons: ComparisonService
@@ -129,9 +134,11 @@ async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> 
         stack.push_async_callback(reader.close)
         queries = QueryTexts(reader)
         stack.push_async_callback(queries.close)
-        yield _compose(
+        services = _compose(
             settings, storage, visual, normaliser, fetcher=fetcher, metrics=metrics, reader=reader, queries=queries
         )
+        stack.push_async_callback(services.usage.close)
+        yield services
 
 
 def _compose(
@@ -156,6 +163,7 @@ def _compose(
         metrics,
         ranker if reader.is_available else NullTextRanker(),
         exclusions=Exclusions(storage.excluded_pairs),
+        learned=StoredScores(storage.learning),
     )
     request_text = _request_text(ranker, queries, reader)
     lookup = LookupService(search, catalogue, request_text)
@@ -193,6 +201,8 @@ def _compose(
         deletions=deletions,
         corrections=corrections,
         exports=ExportService(storage, listings),
+        feedback=FeedbackService(storage),
+        usage=UsageCounter(storage.usage),
         search=search,
         copies=CopyFinder(search),
         comparisons=ComparisonService(normaliser),

@@ -12,6 +12,7 @@ class BlockId(StrEnum):
     LEFT_OUT = "left_out"
     NOTICE = "notice"
     BUTTONS = "buttons"
+    FEEDBACK = "feedback"
 
 
 class ActionId(StrEnum):
@@ -31,6 +32,11 @@ class ActionId(StrEnum):
     """A menu of actions; the chosen option says which."""
     COMPARE = "results_compare"
     ENTITY_PHOTOS = "entity_photos"
+    FEEDBACK = "feedback"
+    """Whether a match is right; the value says which way."""
+    RATE = "results_rate"
+    """Asks whether the matches of several pictures are right."""
+    UNDO_LEARNING = "undo_learning"
     SEARCH_PART = "results_search_part"
     LIST_PAGE = "list_page"
     LIST_SORT = "list_sort"

@@ -11,6 +11,7 @@ from bot.blocks.button_state import (
     NOTHING_ENTERED,
     FormInput,
     FormState,
+    LearningState,
     NameState,
     SearchState,
     decode_searches,
@@ -34,9 +35,11 @@ from bot.blocks.rule_fields import rule_fields
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import errors
 from bot.blocks.wording import forms as wording
+from bot.blocks.wording.channels import feedback as feedback_wording
 from bot.blocks.wording.home import created
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import DEFAULT_RULES, ChannelBinding, ChannelMode
+from bot.domain.channels.feedback import LearnedScores
 from bot.domain.links import EXAMPLE, MAX_TEMPLATE
 
 ViewPayload = dict[str, Any]
@@ -148,8 +151,8 @@ def delete_database_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
     )
 
 
-def database_settings_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
-    """Return the form with a database's settings."""
+def database_settings_form(info: DatabaseInfo, state: FormState, learned: LearnedScores | None = None) -> ViewPayload:
+    """Return the form with a database's settings. ``learned``: what it learned, which a button undoes."""
     hint = option(wording.HINTS_OPTION, HINTS, wording.HINTS_DESCRIPTION)
     boxes: Block = {"type": "checkboxes", "options": [hint]}
     if info.hints_at_hidden:
@@ -165,10 +168,16 @@ def database_settings_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
             hint=wording.LINK_HINT,
             optional=True,
         ),
-        buttons([_delete_button(info)]),
+        *([context_block(feedback_wording.learned(learned))] if learned else []),
+        buttons([*([_undo_button(info, learned)] if learned else []), _delete_button(info)]),
     ]
     state = replace(state, database=str(info.key.name))
     return form(ViewId.DATABASE_SETTINGS, wording.SETTINGS_TITLE, wording.SAVE, blocks, state)
+
+
+def _undo_button(info: DatabaseInfo, learned: LearnedScores) -> Block:
+    state = LearningState(database=info.key.name, learned=str(learned.id))
+    return button(feedback_wording.UNDO, ActionId.UNDO_LEARNING, state.encode() or "")
 
 
 def _delete_button(info: DatabaseInfo) -> Block:

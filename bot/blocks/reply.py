@@ -169,6 +169,17 @@ def buttons(elements: Sequence[Block], block_id: str = "") -> Block:
     return _named({"type": "actions", "elements": list(elements)}, block_id)
 
 
+def feedback_buttons(action_id: str, positive: tuple[str, str], negative: tuple[str, str], block_id: str) -> Block:
+    """Return a row that asks for a thumb up or down. ``positive`` and ``negative``: what it means, and the value.
+
+    Where Slack refuses it, ``fallback.with_plain_buttons`` shows ordinary buttons.
+    """
+    element: Block = {"type": "feedback_buttons", "action_id": str(action_id)}
+    for name, (text, value) in (("positive_button", positive), ("negative_button", negative)):
+        element[name] = {"text": plain_text(text, BUTTON_TEXT), "value": value}
+    return _named({"type": "context_actions", "elements": [element]}, block_id)
+
+
 def _mrkdwn(text: str) -> Block:
     # Without verbatim, Slack turns whatever looks like a URL into a link.
     return {"type": "mrkdwn", "text": shorten(text, SECTION_TEXT), "verbatim": True}

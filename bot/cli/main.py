@@ -15,7 +15,7 @@ import typer
 from bot.cli import serve_api
 from bot.cli.catalogue import databases, edit, history, images, import_export, search, text
 from bot.cli.doctor import doctor
-from bot.cli.maintenance import engine, migration, reconciliation
+from bot.cli.maintenance import engine, feedback, migration, reconciliation
 from bot.cli.session import CommandContext, context_of
 from bot.cli.terminal.encoding import print_in_any_encoding
 from bot.cli.terminal.exit_codes import SUMMARY, ExitCode, NotConfirmed, code_for
@@ -55,6 +55,7 @@ for _commands in (
     search.app,
     text.app,
     engine.app,
+    feedback.app,
     reconciliation.app,
     migration.app,
     doctor.app,

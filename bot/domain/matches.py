@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
@@ -86,7 +86,8 @@ class Match:
 
     ``score`` is from 0 to 10; higher is more alike. ``part`` is the part of the query that matched, or None for the
     whole. ``text`` says how far the texts of the two pictures agree, or None if either has none. ``aligned``: points,
-    pixels or fingerprints showed how the one picture lies over the other.
+    pixels or fingerprints showed how the one picture lies over the other. ``likeness`` is the back end's own score,
+    before texts and what the database learned changed it, and ``lead`` that over the next id.
 
     Likeness alone is called similar from SIMILAR_SCORE on and unlikely below, whatever the back end said.
     """
@@ -100,6 +101,8 @@ class Match:
     part: PictureRegion | None = None
     text: TextAgreement | None = None
     aligned: bool = False
+    likeness: float | None = field(default=None, compare=False)
+    lead: float = field(default=0.0, compare=False)
 
     @property
     def is_comparable(self) -> bool:

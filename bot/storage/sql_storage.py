@@ -32,6 +32,9 @@ from bot.storage.pictures.sql_store import SqlPictures
 from bot.storage.removals.deleted_databases import SqlDeletedDatabases
 from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.slack.channel_settings import SqlChannelBindings
+from bot.storage.slack.feedback.labels import SqlLabels
+from bot.storage.slack.feedback.learning import SqlLearning
+from bot.storage.slack.feedback.usage import SqlUsageCounts
 from bot.storage.slack.history_imports import SqlHistoryImports
 from bot.storage.slack.home import SqlHome
 from bot.storage.slack.moderation.actions import SqlReportActions
@@ -161,6 +164,21 @@ class SqlStorage:
     def feedback(self) -> SqlFeedback:
         """What people said about matches."""
         return SqlFeedback(self._database, self._clock)
+
+    @property
+    def labels(self) -> SqlLabels:
+        """The labels that databases learn from."""
+        return SqlLabels(self._database)
+
+    @property
+    def learning(self) -> SqlLearning:
+        """What databases learned from labels."""
+        return SqlLearning(self._database, self._clock)
+
+    @property
+    def usage(self) -> SqlUsageCounts:
+        """Counts of what was asked."""
+        return SqlUsageCounts(self._database)
 
     @property
     def editors(self) -> SqlSettingsEditors:

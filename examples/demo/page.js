@@ -62,6 +62,21 @@
     return message;
   };
 
+  // The page doesn't know thumbs, and shows nothing in their place. Ordinary buttons send the same.
+  const withButtons = (value) => {
+    if (Array.isArray(value)) return value.map(withButtons);
+    if (value === null || typeof value !== "object") return value;
+    if (value.type !== "context_actions") return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withButtons(one)]));
+    const elements = value.elements.flatMap(({ action_id: id, positive_button: yes, negative_button: no }) => [
+      { type: "button", action_id: `${id}:positive_button`, text: yes.text, value: yes.value },
+      { type: "button", action_id: `${id}:negative_button`, text: no.text, value: no.value },
+    ]);
+    return { ...value, type: "actions", elements };
+  };
+
+  const shown = (listener) => (event) =>
+    listener(new MessageEvent("message", { data: JSON.stringify(withButtons(JSON.parse(event.data))) }));
+
   window.WebSocket = class extends Socket {
     constructor(...given) {
       super(...given);
@@ -77,6 +92,14 @@
           setTimeout(complete, 50);
         }
       });
+    }
+
+    set onmessage(listener) {
+      super.onmessage = listener && shown(listener);
+    }
+
+    addEventListener(type, listener, ...given) {
+      super.addEventListener(type, type === "message" ? shown(listener) : listener, ...given);
     }
 
     send(data) {

@@ -68,12 +68,15 @@ class HomeComposer:
         known = before if is_new_visit or visit is None else visit.since
         seen = await services.overview.of(infos, requester.as_reader.audience, directory, known)
         shown = _shown(seen)
+        changeable = await answers.changeable(requester, seen.databases)
+        own = [info.key for info in seen.databases if info.key.name in changeable]
         content = HomeContent(
             databases=seen.databases,
             bindings=bindings,
             backend=backend,
             problem=problem,
-            changeable=await answers.changeable(requester, seen.databases),
+            changeable=changeable,
+            learned=await services.feedback.all_learned(own),
             changeable_channels=await self._changeable_channels(requester, bindings),
             newest=seen.newest,
             pictures=await services.presenter.known_pictures(requester.as_reader, shown),

@@ -27,6 +27,7 @@ from bot.domain.identifiers import DatabaseKey
 from bot.domain.jobs import Job
 from bot.domain.pictures import Picture
 from bot.services.channels.channel_settings import ChannelSettingsService
+from bot.services.feedback.usage import UsageCounter
 from bot.services.search.lookup import LookupService
 from bot.services.search.search import DEFAULT_MINIMUM
 from bot.storage.ports.inbox import Inbox
@@ -70,6 +71,7 @@ class ShareRunner:
         reports: ReportSender,
         directories: DirectoryCache,
         updates: TextUpdates,
+        usage: UsageCounter,
     ) -> None:
         self._clients = clients
         self._inbox = inbox
@@ -82,6 +84,7 @@ class ShareRunner:
         self._reports = reports
         self._directories = directories
         self._updates = updates
+        self._usage = usage
         known = KnownDatabases(lookup, channel_settings, directories)
         self._captions = CaptionReader(lookup, known, channel_settings)
         self._databases = ShareDatabases(lookup, known, channel_settings)
@@ -203,6 +206,7 @@ class ShareRunner:
     async def _report_reposts(
         self, share: Share, key: DatabaseKey, reposts: Sequence[Repost], answer: ThreadAnswer
     ) -> None:
+        self._usage.reposted([repost.found for repost in reposts])
         if share.binding.rules.quiet:
             await self._collector.react_to_reposts(share)
         if report := await self._reports.send(share, key, reposts):
@@ -227,6 +231,7 @@ class ShareRunner:
         ]
         if not answered:
             return
+        self._usage.answered([one.found for one, _ in answered if one.found is not None])
         states = [share.state(file, key, minimum, limit) for _, file in answered]
         # Without a button to share: a single reader is in a direct message with the bot.
         present = partial(

@@ -14,8 +14,10 @@ from bot.blocks.button_state import (
     AddState,
     CommandState,
     CompareState,
+    FeedbackState,
     FormInput,
     FormState,
+    LearningState,
     NameState,
     SearchState,
     decode_comparison,
@@ -45,6 +47,7 @@ from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import AdditionComposer
 from handlers.replies.images.asked_pictures import asked_pictures
 from handlers.replies.images.comparisons import ComparisonComposer
+from handlers.replies.images.feedback import FeedbackComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
@@ -56,6 +59,7 @@ NEEDS_PICTURE = frozenset(
         ActionId.SEARCH_PART,
         ActionId.ADD_AS,
         ActionId.ADD_ANYWAY,
+        ActionId.RATE,
     }
 )
 """Actions that may have to read the picture again, if the result is no longer cached."""
@@ -81,6 +85,7 @@ class ActionListener:
         self._dependencies = dependencies
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
+        self._feedback = FeedbackComposer(dependencies, answers)
         self._comparisons = ComparisonComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
@@ -90,6 +95,9 @@ class ActionListener:
         images = ImageActions(dependencies, answers, forms)
         self._handlers: Mapping[str, HandleAction] = {
             **reports.handlers,
+            ActionId.FEEDBACK: self._judge,
+            ActionId.RATE: self._rate,
+            ActionId.UNDO_LEARNING: self._undo_learning,
             ActionId.MORE: self._more,
             ActionId.ANOTHER_DATABASE: self._another_database,
             ActionId.ADD_THIS: self._add_this,
@@ -155,6 +163,17 @@ class ActionListener:
         requester = replace(requester, message="")
         await self._commands.run_text(requester, command, request.trigger_id, defer=body)
 
+    async def _judge(self, request: ActionRequest, requester: Requester) -> None:
+        await requester.reply_privately(await self._feedback.record(requester, FeedbackState.decode(request.value)))
+
+    async def _rate(self, request: ActionRequest, requester: Requester) -> None:
+        await requester.reply_privately(await self._feedback.ask(requester, decode_searches(request.value)))
+
+    async def _undo_learning(self, request: ActionRequest, requester: Requester) -> None:
+        state = LearningState.decode(request.value)
+        await requester.reply_privately(await self._feedback.undo_learning(requester, state))
+        await self._home.publish(requester)
+
     async def _compare(self, request: ActionRequest, requester: Requester, body: Mapping[str, Any]) -> None:
         state = CompareState.decode(request.value)
         view_id = request.view_id
@@ -173,7 +192,7 @@ class ActionListener:
 
     async def _more(self, request: ActionRequest, requester: Requester) -> None:
         state = SearchState.decode(request.value)
-        reply = await self._answers.search(requester, requester.as_reader, [state])
+        reply = await self._answers.search(requester, requester.as_reader, [state], is_new=False)
         # Replace only ephemeral messages: other people may still be reading the first page of a public one.
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
@@ -204,7 +223,9 @@ class ActionListener:
         kind = await self._answers.directory(requester).audience(requester.channel, requester.kind)
         sharer = replace(requester, kind=kind)
         asked = await asked_pictures(sharer, states)
-        reply = await self._answers.search(sharer, sharer.channel_reader, states, shared_by=requester.user, asked=asked)
+        reply = await self._answers.search(
+            sharer, sharer.channel_reader, states, shared_by=requester.user, asked=asked, is_new=False
+        )
         await sharer.reply_publicly(reply)
 
     async def _choose_part(self, request: ActionRequest, requester: Requester) -> None:
@@ -214,7 +235,8 @@ class ActionListener:
     async def _search_part(self, request: ActionRequest, requester: Requester) -> None:
         state = SearchState.decode(request.value)
         # The choice stays, so that people can try other parts.
-        await requester.reply_privately(await self._answers.search(requester, requester.as_reader, [state]))
+        reply = await self._answers.search(requester, requester.as_reader, [state], is_new=False)
+        await requester.reply_privately(reply)
 
     async def _dismiss(self, request: ActionRequest, requester: Requester) -> None:
         if requester.response_url:

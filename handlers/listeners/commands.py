@@ -47,6 +47,7 @@ from handlers.replies.images.exports import ExportComposer
 from handlers.replies.images.find import FindComposer
 from handlers.replies.images.history_imports import HistoryComposer
 from handlers.replies.images.pages import PageComposer
+from handlers.replies.images.usage_report import UsageComposer
 from handlers.replies.requester import Requester
 
 TAKES_LONG = (grammar.ExportCommand,)
@@ -94,6 +95,7 @@ class CommandListener:
         self._history = HistoryComposer(dependencies, answers)
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
+        self._usage = UsageComposer(dependencies, answers)
         self._settings = SettingsChanges(dependencies)
         self._deferral = deferral
         self._long_requests = long_requests
@@ -108,6 +110,7 @@ class CommandListener:
             grammar.RenameEntity: self._rename,
             grammar.SetNote: self._set_note,
             grammar.ExportCommand: self._export,
+            grammar.ReportCommand: self._report,
             grammar.ListDatabases: self._list_databases,
             grammar.CreateDatabase: self._create_database,
             grammar.DeleteDatabase: self._delete_database,
@@ -224,6 +227,11 @@ class CommandListener:
         requester = invocation.requester
         key = await self._answers.database(requester, invocation.command.database)
         return await self._exports.export(requester, key)
+
+    async def _report(self, invocation: Invocation[grammar.ReportCommand]) -> Reply:
+        requester, command = invocation.requester, invocation.command
+        key = await self._answers.database(requester, command.database)
+        return await self._usage.report(requester, key.name, as_csv=command.as_csv)
 
     async def _list_databases(self, invocation: Invocation[grammar.ListDatabases]) -> Reply:
         sized = await self._answers.sized_databases(invocation.requester)

@@ -158,8 +158,9 @@ class AnswerComposer:
         *,
         shared_by: str = "",
         asked: Sequence[AskedPicture | None] = (),
+        is_new: bool = True,
     ) -> Reply:
-        """Return the matches of pictures. Raises UserError and BackendError."""
+        """Return the matches of pictures. ``is_new``: they were not answered before. Raises UserError, BackendError."""
         presenter, among = self._dependencies.presenter, list[DatabaseKey]()
         present = partial(presenter.answer, reader, states=states, shared_by=shared_by, asked=asked)
         if states[0].database == ALL_DATABASES:
@@ -167,6 +168,8 @@ class AnswerComposer:
         results = await self._dependencies.finder.look_up(
             requester.workspace, states, requester.client, presenter.readers(reader), among
         )
+        if is_new:
+            self._dependencies.usage.answered([one.found for one in results if one.found is not None])
         if not any(one.found for one in results) and (len(results) == 1 or not reader.audience.is_one_person):
             # Only the requester learns what went wrong; nothing is posted to the channel.
             raise UserError(" ".join(dict.fromkeys(one.problem for one in results)))

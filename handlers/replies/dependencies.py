@@ -14,6 +14,8 @@ from bot.services.access.overview import OverviewService
 from bot.services.access.permissions import PermissionService
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.databases import DatabaseService
+from bot.services.feedback.labels import FeedbackService
+from bot.services.feedback.usage import UsageCounter
 from bot.services.images.addition import AddService
 from bot.services.images.corrections import CorrectionService
 from bot.services.images.deletion import DeleteService
@@ -79,6 +81,8 @@ class SlackDependencies:
     exports: ExportService
     channel_settings: ChannelSettingsService
     editors: EditorSettings
+    feedback: FeedbackService
+    usage: UsageCounter
     permissions: PermissionService
     finder: PictureFinder
     presenter: AnswerPresenter

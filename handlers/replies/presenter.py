@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import WITH_TEXT, WITHOUT_TEXT, SearchState
 from bot.blocks.messages.fallback import slack_files
 from bot.blocks.messages.image_details import PictureRef
+from bot.blocks.messages.results.feedback import rating_reply
 from bot.blocks.messages.results.matches import AskedPicture, PresentationOptions
 from bot.blocks.messages.results.one_picture import search_reply
 from bot.blocks.messages.results.several_pictures import MATCHES_PER_PICTURE, pictures_reply
@@ -123,10 +124,25 @@ class AnswerPresenter:
                 is_preview=one.is_preview,
                 asked=picture,
                 now=now,
+                fingerprint=one.fingerprint if one.found is not None and one.found.matches else b"",
             )
             for one, state, picture in zip_longest(seen, _with_same_text(seen, states), asked)
         ]
         return pictures_reply(seen, shown, first=first)
+
+    async def rating(
+        self, reader: AnswerReader, results: Sequence[LookupResult], states: Sequence[SearchState]
+    ) -> Reply | None:
+        """Return the best match of each picture, to be called right or wrong; None if there is none."""
+        seen = await self._visible_results(reader, results)
+        best = [one.found.matches[0] if one.found and one.found.matches else None for one in seen]
+        pictures = await self.pictures(reader, [one.record for one in best if one and one.record])
+        asked = [
+            (number, one.name, match, PresentationOptions(pictures, state, fingerprint=one.fingerprint))
+            for number, (one, match, state) in enumerate(zip(seen, best, states, strict=True), start=1)
+            if match is not None and match.record is not None
+        ]
+        return rating_reply(asked) if asked else None
 
     async def matches(self, reader: AnswerReader, result: LookupResult) -> Reply:
         """Return the reply for results that nobody can page through, add or share."""

@@ -123,6 +123,8 @@ def build_dependencies(
         exports=services.exports,
         channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
         editors=storage.editors,
+        feedback=services.feedback,
+        usage=services.usage,
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(
             services.lookup,

@@ -57,6 +57,7 @@ def job_runner(
         reports=reports,
         directories=dependencies.directories,
         updates=dependencies.updates,
+        usage=dependencies.usage,
     )
     imports = TableImportRunner(
         dependencies,

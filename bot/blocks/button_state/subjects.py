@@ -124,3 +124,45 @@ class ReportState(InteractionState):
     report: str = ""
     taken: str = ""
     image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackState(InteractionState):
+    """What a press says about a match: whether it is right.
+
+    Attributes:
+        database: the match's database.
+        image: its data id.
+        print: the asked picture's fingerprint, in base64.
+        score: the back end's score of the match.
+        lead: how much higher that is than the next id's.
+        verdict: its verdict.
+        likeness: whether likeness alone gave the score.
+        right: what the button says.
+        file: the asked Slack file; empty if it can't be added.
+        url: the asked image URL; empty for a file.
+        channel: where the picture was shared.
+        message: timestamp of the message that shared it.
+
+    """
+
+    database: str = ""
+    image: str = ""
+    print: str = ""
+    score: float = 0.0
+    lead: float = 0.0
+    verdict: str = ""
+    likeness: bool = False
+    right: bool = False
+    file: str = ""
+    url: str = ""
+    channel: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningState(InteractionState):
+    """What a database learned, by its number, which a button undoes."""
+
+    database: str = ""
+    learned: str = ""

@@ -10,6 +10,7 @@ from bot.blocks.limits import Block
 from bot.blocks.messages.image_details import PictureRef
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, NewImages
 from bot.domain.channels import ChannelBinding
+from bot.domain.channels.feedback import LearnedScores
 from bot.domain.identifiers import DatabaseName, DataId
 from bot.domain.jobs import ChannelJobs
 
@@ -62,6 +63,7 @@ class HomeContent:
         news: what is new; None if that is unknown.
         work: what waits or failed.
         is_guest: whether the person may know only some of the databases.
+        learned: what databases learned that the person may change.
 
     """
 
@@ -76,6 +78,7 @@ class HomeContent:
     news: News | None = None
     work: OpenWork = field(default_factory=OpenWork)
     is_guest: bool = False
+    learned: Mapping[DatabaseName, LearnedScores] = field(default_factory=dict)
 
     @property
     def images(self) -> int:

@@ -10,6 +10,7 @@ from bot.blocks.messages.image_details import NO_PICTURE, provenance, with_pictu
 from bot.blocks.reply import button, buttons, heading, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import home as wording
+from bot.blocks.wording.channels import feedback as feedback_wording
 from bot.domain.catalogue import DatabaseInfo
 
 
@@ -24,9 +25,13 @@ def databases_section(home: HomeContent) -> Section:
 
 def _entry(home: HomeContent, info: DatabaseInfo) -> tuple[Block, ...]:
     name, newest = info.key.name, home.newest.get(info.key.name)
-    text = section(wording.database_entry(info))
+    lines = [wording.database_entry(info)]
     if newest is not None:
-        text = section(wording.database_entry(info, wording.newest_image(newest.entity, provenance(newest))))
+        lines = [wording.database_entry(info, wording.newest_image(newest.entity, provenance(newest)))]
+    if (learned := home.learned.get(name)) is not None:
+        lines.append(feedback_wording.learned(learned))
+    text = section("\n".join(lines))
+    if newest is not None:
         picture = home.pictures.get(newest.data_id, NO_PICTURE)
         text = with_picture(text, picture, wording.newest_alt(name, newest.entity))
     value = NameState(database=name).encode() or ""

@@ -1,10 +1,11 @@
-"""Smaller versions of a message that Slack refused."""
+"""Simpler versions of a message that Slack refused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bot.blocks.limits import Block
+from bot.blocks.reply import button, buttons
 
 
 def without_pictures(blocks: Sequence[Block]) -> tuple[Block, ...]:
@@ -20,6 +21,23 @@ def without_pictures(blocks: Sequence[Block]) -> tuple[Block, ...]:
                 continue
         kept.append(lighter)
     return tuple(kept)
+
+
+def with_plain_buttons(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Replace rows that ask for a thumb up or down by ordinary buttons, for a Slack that doesn't know them."""
+    return tuple(
+        buttons([each for element in block["elements"] for each in _plain(element)], str(block.get("block_id", "")))
+        if block.get("type") == "context_actions"
+        else block
+        for block in blocks
+    )
+
+
+def _plain(element: Block) -> list[Block]:
+    return [
+        button(element[name]["text"]["text"], f"{element['action_id']}:{name}", element[name]["value"])
+        for name in ("positive_button", "negative_button")
+    ]
 
 
 def slack_files(blocks: Sequence[Block]) -> frozenset[str]:

@@ -13,6 +13,7 @@ USAGE = {
     "rename": "/vsearch rename <id> to <id> in:<database>",
     "note": '/vsearch note <id> "<text>" in:<database>',
     "export": "/vsearch export in:<database>",
+    "report": "/vsearch report in:<database>",
     "db": "/vsearch db",
     "db create": "/vsearch db create <name>",
     "db delete": "/vsearch db delete <name>",

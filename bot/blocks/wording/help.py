@@ -52,6 +52,7 @@ Lower: probably something else""",
 `/vsearch db` lists them
 `/vsearch db create parts` · `/vsearch db delete parts`
 `/vsearch db link parts https://erp.example.com/part/{id}` links each match
+`/vsearch report in:parts` shows its owner what was asked and found; with `csv` as a file
 `/vsearch export in:parts` sends you the pictures and a table of them
 Send me a CSV or XLSX file and a ZIP of its pictures to import them""",
 }
@@ -72,7 +73,7 @@ TOPIC_OF = {
     **dict.fromkeys(("list", "rename", "note", "delete", "edit", "change"), "correct"),
     **dict.fromkeys(("unwatch", "lookup", "collect", "guard", "status", "channel", "channels"), "watch"),
     "history": "watch",
-    **dict.fromkeys(("db", "database", "export", "import", "link"), "databases"),
+    **dict.fromkeys(("db", "database", "export", "import", "link", "report"), "databases"),
 }
 """The topic of each word after ``help``."""
 

@@ -147,6 +147,9 @@ class Label:
     """What somebody said about a match, for a database to learn from.
 
     ``is_same`` is None if they took it back. ``fingerprint`` is that of the asked picture, which itself is not kept.
+    ``score`` is the back end's own, before the database's labels change it, and ``lead`` that over the next id.
+    ``by_likeness``: nothing but likeness gave it, so that scores can be fitted to it. The message and the file that
+    asked, if it was one, take the label along when they are deleted in Slack.
     """
 
     database: DatabaseKey
@@ -156,6 +159,11 @@ class Label:
     verdict: Verdict
     user: str
     is_same: bool | None
+    by_likeness: bool = False
+    lead: float = 0.0
+    channel: str = ""
+    message: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

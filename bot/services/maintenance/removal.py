@@ -73,18 +73,21 @@ class RemovalService:
         # is found below, or will see that the file was withdrawn.
         await self._storage.inbox.withdraw(workspace, file=file_id)
         await self._storage.reports.forget(workspace, file=file_id)
+        await self._storage.labels.forget(workspace, file=file_id)
         return await self._remove_origins(OriginScope(workspace, file=file_id))
 
     async def remove_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> int:
         """Remove what came from a message. Return how many images had no other origin. Raises BackendError."""
         await self._storage.inbox.withdraw(workspace, channel=channel, message=message_ts)
         await self._storage.reports.forget(workspace, channel=channel, message=message_ts)
+        await self._storage.labels.forget(workspace, channel=channel, message=message_ts)
         return await self._remove_origins(OriginScope(workspace, channel=channel, message=message_ts))
 
     async def remove_channel(self, workspace: WorkspaceId, channel: str) -> int:
         """Remove what came from a channel. Return how many images had no other origin. Raises BackendError."""
         await self._storage.inbox.withdraw(workspace, channel=channel, whole_channel=True)
         await self._storage.reports.forget(workspace, channel=channel)
+        await self._storage.labels.forget(workspace, channel=channel)
         return await self._remove_origins(OriginScope(workspace, channel=channel))
 
     async def remove_unshared(self, job: int, workspace: WorkspaceId, unsharing: Unsharing) -> int:
@@ -98,6 +101,8 @@ class RemovalService:
         for about in [report.about for report in await self._storage.reports.of_file(workspace, file)]:
             if unsharing.ends(about.channel, about.message):
                 await self._storage.reports.forget(workspace, channel=about.channel, message=about.message, file=file)
+        # Also those of a message that still has the file: it is asked again more easily than it is told apart.
+        await self._storage.labels.forget(workspace, file=file, channel=unsharing.channel)
         for place, message in sorted(await self.shares_of(workspace, unsharing)):
             if unsharing.ends(place, message):
                 removed += await self._remove_origins(OriginScope(workspace, file=file, channel=place, message=message))
@@ -143,6 +148,7 @@ class RemovalService:
         await self._storage.inbox.forget_workspace(workspace)
         # The operator's databases stay.
         await self._storage.excluded_pairs.forget_workspace(workspace)
+        await self._storage.usage.forget_workspace(workspace)
         await self._storage.history.forget_workspace(workspace)
         removed, failures = 0, list[Exception]()
         for info in await self._storage.catalogue.databases(workspace):
@@ -163,6 +169,7 @@ class RemovalService:
         await self._storage.home.forget_workspace(workspace)
         await self._storage.editors.forget_workspace(workspace)
         await self._storage.reports.forget(workspace)
+        await self._storage.home.forget_workspace(workspace)
         if stranded := await self._storage.thumbnails.abandon(workspace):
             log.warning("%d uploaded pictures stay in Slack, because the token of %s is gone", stranded, workspace)
         await self._storage.catalogue.forget_workspace(workspace)

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import UserError
@@ -61,7 +61,8 @@ class LookupResult:
     """The answer for one picture: ``found``, or a sentence in ``problem`` that says why the search failed.
 
     ``pending`` is the text of the picture if it is still being read. It may change the answer: see ``refine``.
-    ``is_preview``: the picture is a preview of a file that can't be read itself.
+    ``is_preview``: the picture is a preview of a file that can't be read itself. ``fingerprint`` is the picture's, or
+    its digest if it has too little detail for one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class LookupResult:
     problem: str = ""
     pending: PendingText | None = None
     is_preview: bool = False
+    fingerprint: bytes = b""
 
 
 async def choose_database(
@@ -169,7 +171,8 @@ class LookupService:
                     found = await self._search_in(scope, picture, limit, minimum, readers)
                     is_open = scope.with_text is None
                     pending = await self._pending_text(scope, picture) if is_open else None
-                    return LookupResult(name, found, pending=pending, is_preview=picture.is_preview)
+                    print_ = await asyncio.to_thread(_fingerprint, picture)
+                    return LookupResult(name, found, pending=pending, is_preview=picture.is_preview, fingerprint=print_)
             except UserError as error:
                 return LookupResult(name, problem=str(error))
 
@@ -208,7 +211,7 @@ class LookupService:
         if result.pending is None or not (await result.pending.wait()).lines:
             return result
         found = await self._search_in(scope, result.pending.picture, limit, minimum, readers)
-        return LookupResult(result.name, found, is_preview=result.is_preview)
+        return replace(result, found=found, pending=None)
 
     async def _search_in(
         self, scope: SearchScope, picture: Picture, limit: int, minimum: float, readers: Readers | None
@@ -227,6 +230,12 @@ class LookupService:
             if pending := await self._request_text(key, picture):
                 return pending
         return None
+
+
+def _fingerprint(picture: Picture) -> bytes:
+    from bot.images.features import fingerprint  # noqa: PLC0415 - OpenCV, and “--help” imports this module
+
+    return fingerprint.compute(picture) or bytes.fromhex(picture.digest)
 
 
 def _shown(result: LookupResult) -> list[tuple[DataId, Verdict, float]]:

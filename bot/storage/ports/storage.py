@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.feedback import Labels, Learning, UsageCounts
 from bot.storage.ports.history import HistoryImports
 from bot.storage.ports.home import HomeRecords
 from bot.storage.ports.inbox import Inbox
@@ -83,6 +84,21 @@ class Storage(Protocol):
     @property
     def feedback(self) -> Feedback:
         """What people said about matches."""
+        ...
+
+    @property
+    def labels(self) -> Labels:
+        """The labels that databases learn from."""
+        ...
+
+    @property
+    def learning(self) -> Learning:
+        """What databases learned from labels."""
+        ...
+
+    @property
+    def usage(self) -> UsageCounts:
+        """Counts of what was asked."""
         ...
 
     @property

@@ -15,7 +15,7 @@ from bot.storage.sql.schema.tables import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0021"
+HEAD = "0022"
 """The newest revision in ``migrations/versions``."""
 
 # Alembic's own table.

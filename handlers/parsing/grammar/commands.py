@@ -98,6 +98,14 @@ class ExportCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportCommand:
+    """Show what was asked of a database and found in it, or send it as CSV."""
+
+    database: DatabaseName | None = None
+    as_csv: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ListDatabases:
     """List the databases with their sizes."""
 
@@ -176,6 +184,7 @@ Command = (
     | RenameEntity
     | SetNote
     | ExportCommand
+    | ReportCommand
     | ListDatabases
     | CreateDatabase
     | DeleteDatabase

@@ -42,6 +42,7 @@ USAGES = {
     "rename": VerbUsage(("in", "id")),
     "note": VerbUsage(("in", "id", "note")),
     "export": VerbUsage(("in",)),
+    "report": VerbUsage(("in",)),
     "db": VerbUsage(),
     "db create": VerbUsage(),
     "db delete": VerbUsage(),

@@ -19,6 +19,7 @@ from handlers.parsing.grammar.commands import (
     ImportHistory,
     LinkDatabase,
     ListDatabases,
+    ReportCommand,
     SetEditors,
     StatusCommand,
     UnwatchCommand,
@@ -45,6 +46,14 @@ def parse_export(parsed: ParsedCommand) -> ExportCommand:
     given = modifiers_by_name("export", parsed)
     refuse_extra("export", parsed)
     return ExportCommand(values.database(given["in"]) if "in" in given else None)
+
+
+def parse_report(parsed: ParsedCommand) -> ReportCommand:
+    """Parse the arguments of ``report``. Raises InvalidInput."""
+    given = modifiers_by_name("report", parsed)
+    as_csv = [word.lower() for word in parsed.words] == ["csv"]
+    refuse_extra("report", replace(parsed, words=()) if as_csv else parsed)
+    return ReportCommand(values.database(given["in"]) if "in" in given else None, as_csv)
 
 
 def parse_db(parsed: ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase | LinkDatabase:

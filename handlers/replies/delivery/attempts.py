@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.blocks.limits import Block
-from bot.blocks.messages.fallback import without_pictures
+from bot.blocks.messages.fallback import with_plain_buttons, without_pictures
 from bot.blocks.reply import Reply
 from handlers.slack_errors import code_of
 
@@ -63,11 +63,11 @@ async def checked() -> AsyncIterator[None]:
 
 
 async def send_reply(send: Send, reply: Reply) -> bool:
-    """Send a reply; if Slack refuses its blocks, send it without pictures, and at last only its text.
+    """Send a reply; if Slack refuses its blocks, send simpler ones, then without pictures, and at last only its text.
 
-    Returns whether Slack took all blocks. Raises SlackApiError.
+    Returns whether Slack took all pictures. Raises SlackApiError.
     """
-    for attempt, blocks in enumerate(variants_of(reply)):
+    for blocks in variants_of(reply):
         try:
             async with checked():
                 await send(reply.text, blocks)
@@ -77,14 +77,21 @@ async def send_reply(send: Send, reply: Reply) -> bool:
                 raise
             log.warning("Slack refused the blocks (%s): sending less", code)
         else:
-            return attempt == 0
+            return blocks is not None and _is_whole(blocks, reply)
     return False
 
 
 def variants_of(reply: Reply) -> Iterator[list[Block] | None]:
-    """Yield all blocks, the blocks without pictures, and None for the text alone."""
-    lighter = without_pictures(reply.blocks)
-    yield list(reply.blocks)
-    if lighter != reply.blocks:
-        yield list(lighter)
+    """Yield all blocks, those with ordinary buttons only, those without pictures, and None for the text alone."""
+    plain = with_plain_buttons(reply.blocks)
+    last: tuple[Block, ...] | None = None
+    for blocks in (reply.blocks, plain, without_pictures(plain)):
+        if blocks != last:
+            yield list(blocks)
+        last = blocks
     yield None
+
+
+def _is_whole(blocks: Sequence[Block], reply: Reply) -> bool:
+    """Return whether the blocks have all pictures of the reply."""
+    return tuple(blocks) in (reply.blocks, with_plain_buttons(reply.blocks))

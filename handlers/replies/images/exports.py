@@ -64,7 +64,7 @@ class ExportComposer:
             )
             if not report.written:
                 raise UserError(wording.NOTHING_TO_EXPORT)
-            await _upload(requester, channel, path)
+            await upload(requester, channel, path)
         return wording.exported(info.key.name, report.written, report.left_out, report.missing)
 
     async def _visible(self, requester: Requester, info: DatabaseInfo) -> AsyncIterator[ImageRecord]:
@@ -82,7 +82,7 @@ class ExportComposer:
                 return
 
 
-async def _upload(requester: Requester, channel: str, path: Path) -> None:
+async def upload(requester: Requester, channel: str, path: Path) -> None:
     """Upload a file to a conversation. Raises SlackApiError and network errors."""
     client, size = requester.client, (await asyncio.to_thread(path.stat)).st_size
     answer = await client.files_getUploadURLExternal(filename=path.name, length=size)

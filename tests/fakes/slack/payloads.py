@@ -18,7 +18,7 @@ def with_identifiers(blocks: list[Json]) -> list[Json]:
         for key in ("accessory", "element"):
             if isinstance(block.get(key), dict):
                 block[key] = _element(block[key], f"{location}")
-        if block["type"] == "actions":
+        if block["type"] in {"actions", "context_actions"}:
             block["elements"] = [_element(e, f"{location}.{number}") for number, e in enumerate(block["elements"])]
         named.append(block)
     return named

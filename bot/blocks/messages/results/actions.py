@@ -21,6 +21,7 @@ from bot.blocks.mrkdwn import MAX_NAME_SHOWN, one_line
 from bot.blocks.reply import button, option, overflow, select
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import results as wording
+from bot.blocks.wording.channels import feedback as feedback_wording
 from bot.domain.matches import Caveat
 
 MAX_BUTTONS_SIZE = 5000
@@ -185,11 +186,14 @@ def actions_for_several(
         elements += _button_for_all(label, ActionId.ADD_THIS, addable)
     if first.databases > 1:
         elements += _button_for_all(labels.SEARCH_ANOTHER_DATABASE, ActionId.ANOTHER_DATABASE, states)
+    if len(elements) < MOST_BUTTONS and (rated := [state for _, _, state, options in shown if options.fingerprint]):
+        # With three other buttons, the menu leads to each picture's own answer, which asks the same.
+        elements += _button_for_all(feedback_wording.RATE, ActionId.RATE, rated)
     while size(elements) > MAX_SHARED_BUTTONS_SIZE:
         # The first ones are wanted most.
         elements.pop()
     wanted = bool(first.private and first.can_share) + bool(addable) + (first.databases > 1)
-    problem = "" if len(elements) == wanted else wording.FEWER_BUTTONS if elements else wording.NO_BUTTONS
+    problem = "" if len(elements) >= wanted else wording.FEWER_BUTTONS if elements else wording.NO_BUTTONS
     return [*elements, *_choice_of_picture(shown, _comparisons(pictures))], problem
 
 

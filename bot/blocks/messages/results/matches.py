@@ -94,6 +94,7 @@ class PresentationOptions:
         is_preview: whether not the file itself was searched for, but a preview of it.
         asked: the picture that was searched with, if the readers don't see it next to the answer.
         now: the time at which the message is written, to tell how old results are.
+        fingerprint: that of the picture that was searched with; empty if nobody is asked whether the match is right.
 
     """
 
@@ -108,6 +109,7 @@ class PresentationOptions:
     is_preview: bool = False
     asked: AskedPicture | None = None
     now: datetime | None = None
+    fingerprint: bytes = b""
 
 
 DEFAULT_PRESENTATION = PresentationOptions()

@@ -8,6 +8,7 @@ from bot.blocks.ids import BlockId
 from bot.blocks.limits import Block, escape, fit
 from bot.blocks.messages.image_details import address, image_of
 from bot.blocks.messages.results.actions import MOST_BUTTONS, compare_button, photos_button, result_actions
+from bot.blocks.messages.results.feedback import feedback_row
 from bot.blocks.messages.results.matches import (
     DEFAULT_PRESENTATION,
     AskedPicture,
@@ -32,6 +33,8 @@ def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRE
         start, top = max(0, options.state.offset), max(1, options.state.top)
         window = found.matches[start : start + top]
     groups = [_match(ranked, options) for ranked in window]
+    if groups and not start:
+        groups[0] += feedback_row(window[0], options)
 
     def build(kept: int) -> list[Block]:
         end = start + kept

@@ -128,4 +128,6 @@ def record_label(connection: Connection, label: Label, now: datetime) -> None:
         return
     values = {"image_id": image_id, "database_id": database_id, "fingerprint": label.fingerprint, "user": label.user}
     values |= {"is_same": label.is_same, "score": label.score, "verdict": str(label.verdict), "created_at": now}
+    values |= {"by_likeness": label.by_likeness, "lead": label.lead}
+    values |= {"channel": label.channel, "message": label.message, "file": label.file}
     connection.execute(insert(feedback_labels).values(values))

@@ -30,6 +30,7 @@ from bot.storage.sql.schema.embedded_tables import (
     embedded_point_features,
     embedded_vectors,
 )
+from bot.storage.sql.schema.feedback_tables import image_usage, learned_scores, usage_counts
 from bot.storage.sql.schema.history_tables import history_imports, history_messages
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 from bot.storage.sql.schema.inbox_tables import inbox, inbox_files, unshared_files
@@ -68,11 +69,13 @@ __all__ = [
     "hosted_images",
     "image_origins",
     "image_texts",
+    "image_usage",
     "images",
     "inbox",
     "inbox_files",
     "installations",
     "keys",
+    "learned_scores",
     "metadata",
     "oauth_states",
     "origin_words",
@@ -81,6 +84,7 @@ __all__ = [
     "relayed_pictures",
     "thumbnails",
     "unshared_files",
+    "usage_counts",
     "workspace_settings",
     "workspaces",
 ]

@@ -20,7 +20,7 @@ VIEW_BYTES = 250_000
 HEADER, SECTION, FIELD, CONTEXT, MARKDOWN, LABEL = 150, 3000, 2000, 3000, 12_000, 2000
 IDENTIFIER = 255
 FIELDS = 10
-ELEMENTS = {"actions": 25, "context": 10}
+ELEMENTS = {"actions": 25, "context": 10, "context_actions": 5}
 TITLE = 24
 METADATA = 3000
 KEYS = {
@@ -29,6 +29,7 @@ KEYS = {
     "context": {"elements"},
     "divider": set[str](),
     "actions": {"elements"},
+    "context_actions": {"elements"},
     "image": {"image_url", "slack_file", "alt_text", "title"},
     "input": {"label", "element", "hint", "optional", "dispatch_action"},
     "markdown": {"text"},
@@ -103,7 +104,7 @@ def _block(block: Any, surface: Surface) -> Iterator[str]:
         yield "is not an object"
         return
     kind = block.get("type")
-    if kind not in KEYS or (kind == "markdown" and surface != "message"):
+    if kind not in KEYS or (kind in {"markdown", "context_actions"} and surface != "message"):
         yield f"unknown type {kind!r}"
         return
     yield from parts.key_problems(block, KEYS[kind] | {"type", "block_id"})
@@ -140,6 +141,15 @@ def _actions(block: dict[str, Any], surface: Surface) -> Iterator[str]:
     identifiers = [e["action_id"] for e in elements if isinstance(e, dict) and "action_id" in e]
     if len(set(identifiers)) != len(identifiers):
         yield "an action_id occurs twice"
+
+
+def _context_actions(block: dict[str, Any], surface: Surface) -> Iterator[str]:
+    elements = block.get("elements")
+    if not isinstance(elements, list) or not 1 <= len(elements) <= ELEMENTS["context_actions"]:
+        yield f"context_actions needs 1 to {ELEMENTS['context_actions']} elements"
+        return
+    for element in elements:
+        yield from element_problems(element, "context_actions", surface)
 
 
 def _context(block: dict[str, Any], surface: Surface) -> Iterator[str]:
@@ -179,6 +189,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], Surface], Iterator[str]]] = {
     "section": _section,
     "actions": _actions,
     "context": _context,
+    "context_actions": _context_actions,
     "image": _image,
     "input": _input,
     "markdown": _markdown,

@@ -24,6 +24,7 @@ DATES = {"datepicker", "timepicker"}
 WHERE: dict[str, set[str]] = {
     "accessory": {"button", "image", "overflow", *CHOOSERS, *SEVERAL, *DATES},
     "actions": {"button", "overflow", *CHOOSERS, *DATES},
+    "context_actions": {"feedback_buttons"},
     "input": {"plain_text_input", "number_input", "url_text_input", "email_text_input", "file_input"}
     | CHOOSERS
     | SEVERAL
@@ -31,6 +32,7 @@ WHERE: dict[str, set[str]] = {
 }
 KEYS: dict[str, set[str]] = {
     "button": {"text", "url", "value", "style", "confirm", "accessibility_label"},
+    "feedback_buttons": {"positive_button", "negative_button"},
     "overflow": {"options", "confirm"},
     "static_select": {"placeholder", "options", "option_groups", "initial_option", "confirm", "focus_on_load"},
     "conversations_select": {
@@ -105,6 +107,19 @@ def _button(element: Element) -> Iterator[str]:
     yield from parts.string_problems(element, value=BUTTON_VALUE, url=URL, accessibility_label=BUTTON_TEXT)
     if element.get("style", "primary") not in parts.STYLES:
         yield "style is neither primary nor danger"
+
+
+def _feedback(element: Element) -> Iterator[str]:
+    for name in ("positive_button", "negative_button"):
+        one = element.get(name)
+        if not isinstance(one, dict):
+            yield f"{name} is needed"
+            continue
+        yield from parts.key_problems(one, {"text", "value", "accessibility_label"})
+        yield from parts.named_problems(one, "text", BUTTON_TEXT, required=True)
+        yield from parts.string_problems(one, value=BUTTON_VALUE, accessibility_label=BUTTON_TEXT)
+        if "value" not in one:
+            yield f"{name} needs a value"
 
 
 def _overflow(element: Element) -> Iterator[str]:
@@ -198,6 +213,7 @@ def image_problems(image: Element, *, is_block: bool = False) -> Iterator[str]:
 
 _SPECIAL: dict[str, Callable[[Element], Iterator[str]]] = {
     "button": _button,
+    "feedback_buttons": _feedback,
     "overflow": _overflow,
     "static_select": _select,
     "multi_static_select": _select,

@@ -141,6 +141,9 @@ class InteractionActions(ForwardActions):
         if element["type"] == "button":
             own = element.get("value") if value is None else value
             return action | {"text": element["text"]} | ({} if own is None else {"value": own})
+        if element["type"] == "feedback_buttons":
+            # ``value`` is the name of one of the two buttons.
+            return action | {"value": element[value or "positive_button"]["value"]}
         if element["type"] == "conversations_select":
             return action | {"selected_conversation": value}
         if element["type"] == "plain_text_input":
@@ -220,7 +223,7 @@ def _find(blocks: list[Json], action_id: str, value: str | None, about: str) -> 
     """Return the block and the element. Raises AssertionError if there is none."""
     candidates, known = [], []
     for block in with_identifiers(blocks):
-        listed = block["elements"] if block["type"] == "actions" else []
+        listed = block["elements"] if block["type"] in {"actions", "context_actions"} else []
         for element in [*listed, block.get("accessory"), block.get("element")]:
             if not isinstance(element, dict) or "action_id" not in element:
                 continue

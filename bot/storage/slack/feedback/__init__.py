@@ -1,0 +1,1 @@
+"""Feedback in SQL: labels, what databases learned from them, and counts of what was asked."""
