@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -68,6 +69,12 @@ def code_of(error: SlackApiError) -> str:
     return _error_code(error) or str(status_of(error))
 
 
+def problems_of(error: SlackApiError) -> str:
+    """Return what Slack says is wrong with the blocks of a refused call; empty if it says nothing."""
+    metadata = _data(error).get("response_metadata")
+    return "; ".join(map(str, metadata.get("messages") or ())) if isinstance(metadata, dict) else ""
+
+
 def reason_of(error: Exception) -> str:
     """Return for the log why a call failed: Slack's error code, or the class of another error."""
     return code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
@@ -81,8 +88,12 @@ def status_of(error: SlackApiError) -> int:
 
 
 def _error_code(error: SlackApiError) -> str:
+    return str(_data(error).get("error") or "")
+
+
+def _data(error: SlackApiError) -> dict[str, Any]:
     data = getattr(error.response, "data", error.response)
-    return str(data.get("error") or "") if isinstance(data, dict) else ""
+    return data if isinstance(data, dict) else {}
 
 
 def retry_later(error: SlackApiError) -> RetryLater | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from bot.blocks.limits import Block
 from bot.blocks.messages.fallback import with_plain_buttons, without_pictures
 from bot.blocks.reply import Reply
-from handlers.slack_errors import code_of
+from handlers.slack_errors import code_of, problems_of
 
 log = logging.getLogger(__name__)
 
@@ -62,36 +62,60 @@ async def checked() -> AsyncIterator[None]:
         yield
 
 
+class ThumbSupport:
+    """Whether Slack takes thumbs: ``context_actions``, which not every Slack has.
+
+    Slack doesn't say so beforehand. After it refused a message with thumbs and named no other reason, this process
+    sends ordinary buttons.
+    """
+
+    def __init__(self) -> None:
+        self.is_refused = False
+
+    def note_refusal(self, problem: str) -> None:
+        """Note that a message with thumbs was refused. ``problem``: Slack's reasons; empty if it gave none."""
+        self.is_refused |= not problem or names_thumbs(problem)
+
+
+def names_thumbs(problem: str) -> bool:
+    """Return whether Slack's reasons for refusing a message name the thumbs."""
+    return "context_actions" in problem or "feedback_buttons" in problem
+
+
+thumb_support = ThumbSupport()
+
+
 async def send_reply(send: Send, reply: Reply) -> bool:
-    """Send a reply; if Slack refuses its blocks, send simpler ones, then without pictures, and at last only its text.
+    """Send a reply; if Slack refuses its blocks, send simpler ones, and at last only its text.
 
     Returns whether Slack took all pictures. Raises SlackApiError.
     """
-    for blocks in variants_of(reply):
+    blocks = first_blocks(reply)
+    while True:
         try:
             async with checked():
-                await send(reply.text, blocks)
+                await send(reply.text, None if blocks is None else list(blocks))
         except SlackApiError as error:
             code = code_of(error)
             if code not in BLOCK_ERRORS or blocks is None:
                 raise
             log.warning("Slack refused the blocks (%s): sending less", code)
+            blocks = simpler_blocks(blocks, problems_of(error))
         else:
-            return blocks is not None and _is_whole(blocks, reply)
-    return False
+            return blocks in (reply.blocks, with_plain_buttons(reply.blocks))
 
 
-def variants_of(reply: Reply) -> Iterator[list[Block] | None]:
-    """Yield all blocks, those with ordinary buttons only, those without pictures, and None for the text alone."""
-    plain = with_plain_buttons(reply.blocks)
-    last: tuple[Block, ...] | None = None
-    for blocks in (reply.blocks, plain, without_pictures(plain)):
-        if blocks != last:
-            yield list(blocks)
-        last = blocks
-    yield None
+def first_blocks(reply: Reply) -> tuple[Block, ...] | None:
+    """Return the blocks to send first: those of the reply, as far as Slack is known to take them."""
+    return with_plain_buttons(reply.blocks) if thumb_support.is_refused else reply.blocks
 
 
-def _is_whole(blocks: Sequence[Block], reply: Reply) -> bool:
-    """Return whether the blocks have all pictures of the reply."""
-    return tuple(blocks) in (reply.blocks, with_plain_buttons(reply.blocks))
+def simpler_blocks(blocks: tuple[Block, ...], problem: str) -> tuple[Block, ...] | None:
+    """Return what to send after Slack refused blocks; None for the text alone. ``problem``: Slack's reasons, if any."""
+    plain = with_plain_buttons(blocks)
+    if plain != blocks:
+        thumb_support.note_refusal(problem)
+        if names_thumbs(problem):
+            return plain
+    lighter = without_pictures(plain)
+    return None if lighter == blocks else lighter

@@ -13,7 +13,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.blocks.reply import Reply
 from bot.blocks.wording.errors import DELIVERY_UNKNOWN
 from bot.domain.errors import UserError
-from handlers.replies.delivery.attempts import BLOCK_ERRORS, checked, variants_of
+from handlers.replies.delivery.attempts import BLOCK_ERRORS, checked, first_blocks, simpler_blocks
 from handlers.slack.proxies import proxy_for
 from handlers.slack_errors import UNREACHABLE
 
@@ -48,19 +48,21 @@ async def respond(
     if thread_ts:
         body["thread_ts"] = thread_ts
     status = 0
-    for blocks in variants_of(reply):
+    blocks = first_blocks(reply)
+    while True:
         try:
             async with checked():
                 status, problem = await _send_webhook(
-                    response_url, body | ({} if blocks is None else {"blocks": blocks})
+                    response_url, body | ({} if blocks is None else {"blocks": list(blocks)})
                 )
         except TimeoutError as error:
             raise DeliveryUnknown from error
         if status == HTTP_OK and not _REFUSED.search(problem):
             return True
-        if not any(code in problem for code in BLOCK_ERRORS):
+        if blocks is None or not any(code in problem for code in BLOCK_ERRORS):
             break
         log.warning("Slack refused the blocks at a response URL: sending less")
+        blocks = simpler_blocks(blocks, problem if "[ERROR]" in problem else "")
     # The answer's text may repeat the message, so it is not logged.
     log.warning("a response URL answered %s", status)
     if not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:

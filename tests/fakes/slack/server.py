@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -134,12 +135,22 @@ class FakeSlack(InteractionActions, Observations):
         return channel
 
     def refuse_next(
-        self, method: str, error: str, *, status: int = 200, retry_after_s: int | None = None, times: int = 1
+        self,
+        method: str,
+        error: str,
+        *,
+        status: int = 200,
+        retry_after_s: int | None = None,
+        times: int = 1,
+        messages: Sequence[str] = (),
     ) -> None:
-        """Let the next call of a method fail."""
+        """Let the next call of a method fail. ``messages``: what Slack says is wrong with the blocks."""
         headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        answer: dict[str, Any] = {"ok": False, "error": error}
+        if messages:
+            answer["response_metadata"] = {"messages": list(messages)}
         for _ in range(times):
-            self.state.planned[method].append((status, {"ok": False, "error": error}, headers))
+            self.state.planned[method].append((status, answer, headers))
 
     def break_next(self, method: str, *, status: int = 503, times: int = 1) -> None:
         """Let the next calls of a method get a server error page, without doing the work."""

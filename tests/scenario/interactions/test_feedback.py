@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from sqlalchemy import select
 
 from bot.app.slack_app import SlackApp
 from bot.blocks.ids import ActionId
+from bot.blocks.limits import Block
 from bot.domain.identifiers import EntityId
 from bot.storage.sql.schema.tables import feedback_labels, images
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
@@ -92,17 +94,51 @@ async def test_label_has_score_and_fingerprint_and_no_picture(slack: FakeSlack, 
     assert not await images_of(app, "parts", "gasket")
 
 
+NO_THUMBS = "[ERROR] unsupported type: context_actions [json-pointer:/blocks/2/type]"
+NO_PICTURE = "[ERROR] downloading image failed [json-pointer:/blocks/1/image_url]"
+
+
+def row_of(answer: Message) -> Block:
+    """Return the row that asks whether a match is right."""
+    [row] = [block for block in answer.blocks if block.get("block_id") == "feedback"]
+    return row
+
+
+def has_picture(answer: Message) -> bool:
+    """Return whether an answer shows a picture."""
+    return any(block["type"] == "image" for block in answer.blocks)
+
+
 async def test_ordinary_buttons_where_slack_refuses_thumbs(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    slack.refuse_next("chat.postMessage", "invalid_blocks")
+    slack.refuse_next("chat.postMessage", "invalid_blocks", messages=[NO_THUMBS])
     answer = await ask(slack, VALVE)
-    [row] = [block for block in answer.blocks if block.get("block_id") == "feedback"]
-    assert [element["text"]["text"] for element in row["elements"]] == ["Right", "Wrong"]
+    assert [element["text"]["text"] for element in row_of(answer)["elements"]] == ["Right", "Wrong"]
     # The picture is still there: only the thumbs were given up.
-    assert any(block["type"] == "image" for block in answer.blocks)
+    assert has_picture(answer)
     await press(slack, answer, "feedback:negative_button")
     assert await labels(app) == [("valve_0042", SOMEONE, False)]
+    # The next answer needs no second attempt.
+    before = len(slack.calls("chat.postMessage"))
+    assert row_of(await ask(slack, VALVE))["type"] == "actions"
+    assert len(slack.calls("chat.postMessage")) == before + 1
+
+
+@pytest.mark.parametrize(("messages", "next_row"), [((), "actions"), ((NO_PICTURE,), "context_actions")])
+async def test_refused_answer_loses_its_pictures_first_unless_thumbs_are_named(
+    slack: FakeSlack, start: Start, messages: tuple[str, ...], next_row: str
+) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    slack.refuse_next("chat.postMessage", "invalid_blocks", messages=messages)
+    answer = await ask(slack, VALVE)
+    assert row_of(answer)["type"] == "actions"
+    assert not has_picture(answer)
+    # If Slack gave no reason, it may have been the thumbs, and pictures are worth more.
+    following = await ask(slack, VALVE)
+    assert row_of(following)["type"] == next_row
+    assert has_picture(following)
 
 
 async def test_nobody_judges_what_they_may_not_see(slack: FakeSlack, start: Start) -> None:
