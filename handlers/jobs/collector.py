@@ -275,7 +275,8 @@ async def _react(client: AsyncWebClient, channel: str, ts: str, name: str) -> No
     try:
         await client.reactions_add(channel=channel, timestamp=ts, name=name)
     except SlackApiError as error:
-        if code_of(error) != "already_reacted":
+        # reactions:write is optional. If it is missing, the log says so once, at the start.
+        if code_of(error) not in {"already_reacted", "missing_scope"}:
             log.warning("reactions.add: %s", code_of(error))
     except UNREACHABLE as error:
         log.warning("reactions.add: %s", type(error).__name__)

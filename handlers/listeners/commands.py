@@ -49,6 +49,7 @@ from handlers.replies.images.history_imports import HistoryComposer
 from handlers.replies.images.pages import PageComposer
 from handlers.replies.images.usage_report import UsageComposer
 from handlers.replies.requester import Requester
+from handlers.slack.scopes import turned_off
 
 TAKES_LONG = (grammar.ExportCommand,)
 """Commands that always run from the inbox, so that they survive the end of the process."""
@@ -307,6 +308,7 @@ class CommandListener:
                 problem=problem,
                 waiting=(await self._dependencies.inbox.depth(requester.workspace)).waiting,
                 fits=await self._answers.score_fits(requester, sized),
+                off=await turned_off(requester.client),
             )
         )
         return await self._answers.with_invitation(requester, requester.channel, reply)

@@ -20,6 +20,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.blocks.wording.errors import OTHER_WORKSPACE
 from bot.domain.errors import BackendError, RetryLater, SlackUnavailable
@@ -28,6 +29,7 @@ from bot.telemetry.logs import request_scope
 from bot.telemetry.metrics import Metrics, NullMetrics
 from handlers.errors import ListenerWrapper
 from handlers.slack.clients import Clients, web_client
+from handlers.slack.scopes import NEEDED, OPTIONAL, granted_scopes, missing
 from handlers.slack.socket_client import ReconnectingClient
 from handlers.slack_errors import UNREACHABLE, code_of
 
@@ -65,6 +67,11 @@ class Identity:
 async def identify(client: AsyncWebClient) -> Identity:
     """Call auth.test for the client's token. Raises SlackUnavailable."""
     answer = await _start_call(client, "auth.test", "SLACK_BOT_TOKEN", "team_id")
+    granted = granted_scopes(answer)
+    for scope, purpose in missing(granted, OPTIONAL).items():
+        log.info("SLACK_BOT_TOKEN lacks the scope %s, so this is off: %s", scope, purpose)
+    for scope, purpose in missing(granted, NEEDED).items():
+        log.warning("SLACK_BOT_TOKEN lacks the scope %s, which is needed for this: %s", scope, purpose)
     return Identity(
         WorkspaceId(answer["team_id"]),
         answer.get("enterprise_id"),
@@ -166,7 +173,7 @@ async def socket_mode(
         await socket.close()  # type: ignore[no-untyped-call]
 
 
-async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted: str) -> dict[str, str]:
+async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted: str) -> AsyncSlackResponse:
     """Call a method and return its answer, which must contain the field ``wanted``.
 
     Raises SlackUnavailable, which names ``setting`` if Slack refused the token.
@@ -184,4 +191,4 @@ async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted:
         raise SlackUnavailable(_UNREACHABLE.format(url=client.base_url)) from error
     if not isinstance(answer.data, dict) or not answer.data.get(wanted):
         raise SlackUnavailable(_BROKEN.format(url=client.base_url))
-    return answer.data
+    return answer

@@ -19,31 +19,13 @@ from slack_sdk.oauth.installation_store.async_installation_store import AsyncIns
 
 from bot.domain.identifiers import WorkspaceId
 from handlers.slack.clients import Clients, web_client
+from handlers.slack.scopes import OPTIONAL, SCOPES, missing
 
 log = logging.getLogger(__name__)
 
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 STATE_TTL_S = 600
-
-SCOPES = (
-    "app_mentions:read",
-    "channels:history",
-    "channels:read",
-    "chat:write",
-    "commands",
-    "files:read",
-    "files:write",
-    "groups:history",
-    "groups:read",
-    "im:history",
-    "im:read",
-    "mpim:history",
-    "mpim:read",
-    "reactions:write",
-    "users:read",
-)
-"""The scopes of manifest.yml. A test compares the two."""
 
 RecordWorkspace = Callable[[WorkspaceId, str], Awaitable[None]]
 """Stores the id of a new workspace and that of its organisation (may be empty)."""
@@ -74,6 +56,8 @@ class InstallationFlow(AsyncOAuthFlow):
         """Store an installation. Raises BoltError if another one has used its state."""
         if not await self.states.use_up(request.query["state"][0]):
             raise BoltError("The state of this installation has been used already.")
+        for scope, purpose in missing(installation.bot_scopes or None, OPTIONAL).items():
+            log.info("%s doesn't grant the scope %s, so this is off there: %s", installation.team_id, scope, purpose)
         await super().store_installation(request, installation)
 
 

@@ -52,6 +52,7 @@ class StatusInfo:
         problem: what is wrong with the back end; empty if it works.
         waiting: number of messages in the inbox.
         fits: how the scores of databases were fitted to their pictures, by name.
+        off: what the bot can't do, by the optional scope that wasn't granted.
 
     """
 
@@ -64,6 +65,7 @@ class StatusInfo:
     problem: str = ""
     waiting: int = 0
     fits: Mapping[DatabaseName, ScoreFit] = field(default_factory=dict)
+    off: Mapping[str, str] = field(default_factory=dict)
 
 
 def help_reply(topic: str = "") -> Reply:
@@ -140,6 +142,8 @@ def status_reply(status: StatusInfo) -> Reply:
     blocks.append(section(channels.back_end_health(status.backend, escape_sentence(status.problem))))
     if status.waiting:
         blocks.append(context_block(channels.waiting(status.waiting)))
+    if status.off:
+        blocks.append(context_block(channels.turned_off(status.off)))
     choices = [_create_button()]
     if status.conversation == "channel" and status.databases:
         choices.insert(0, _choose_button(status.channel))

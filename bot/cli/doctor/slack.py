@@ -18,10 +18,12 @@ from bot.domain.errors import BackendRefused
 from bot.storage.slack.token_encryption import TokenCipher
 from bot.storage.sql import sqlite
 from handlers.slack.proxies import proxy_for
+from handlers.slack.scopes import NEEDED, OPTIONAL, granted_scopes, missing
 
 TIMEOUT_S = 10
 
 _WHERE = ".env.example says where to find it"
+_REINSTALL = "Update the app from manifest.yml, reinstall it, and copy the new bot token."
 _REMEDY = "Copy the token again from your app's page at api.slack.com/apps, or reinstall the app there."
 
 
@@ -34,9 +36,9 @@ def slack(settings: Settings) -> Iterator[CheckResult]:
         return
     yield _delivery(settings)
     if settings.slack_app_token:
-        yield asyncio.run(_check_token("SLACK_APP_TOKEN", settings.slack_app_token, settings.slack_api_url))
+        yield from asyncio.run(_check_token("SLACK_APP_TOKEN", settings.slack_app_token, settings.slack_api_url))
     if settings.slack_bot_token:
-        yield asyncio.run(_check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, settings.slack_api_url))
+        yield from asyncio.run(_check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, settings.slack_api_url))
     elif not settings.many_workspaces:
         remedy = (
             f"Set it, or SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_STATE_SECRET for many workspaces; {_WHERE}."
@@ -67,7 +69,7 @@ def _delivery(settings: Settings) -> CheckResult:
     )
 
 
-async def _check_token(name: str, token: str, api_url: str) -> CheckResult:
+async def _check_token(name: str, token: str, api_url: str) -> list[CheckResult]:
     client = AsyncWebClient(token, base_url=api_url, timeout=TIMEOUT_S)
     client.proxy = proxy_for(api_url)
     # apps.connections.open returns a WebSocket address, which expires unused.
@@ -78,14 +80,25 @@ async def _check_token(name: str, token: str, api_url: str) -> CheckResult:
         data = error.response.data
         # A proxy may answer with HTML instead of JSON.
         reason = data.get("error") if isinstance(data, dict) else f"status {error.response.status_code}"
-        return CheckResult("Slack", CheckStatus.WRONG, f"Slack refused {name}: {reason}", _REMEDY, ExitCode.SLACK)
+        return [CheckResult("Slack", CheckStatus.WRONG, f"Slack refused {name}: {reason}", _REMEDY, ExitCode.SLACK)]
     except Exception as error:  # noqa: BLE001 - the client raises errors of aiohttp, json and socket
         remedy = "Check the network, any proxy, and SLACK_API_URL."
         found = f"{api_url} can't be reached ({type(error).__name__})"
-        return CheckResult("Slack", CheckStatus.WRONG, found, remedy, ExitCode.SLACK)
+        return [CheckResult("Slack", CheckStatus.WRONG, found, remedy, ExitCode.SLACK)]
     if name == "SLACK_APP_TOKEN":
-        return CheckResult("Slack", CheckStatus.OK, f"Slack accepts {name}")
-    return CheckResult("Slack", CheckStatus.OK, f"{name} belongs to {answer.get('user')} in {answer.get('team')}")
+        return [CheckResult("Slack", CheckStatus.OK, f"Slack accepts {name}")]
+    owner = CheckResult("Slack", CheckStatus.OK, f"{name} belongs to {answer.get('user')} in {answer.get('team')}")
+    return [owner, *_scopes(granted_scopes(answer))]
+
+
+def _scopes(granted: frozenset[str] | None) -> Iterator[CheckResult]:
+    """Compare the scopes of the bot token with those that the bot needs."""
+    for scope, purpose in missing(granted, NEEDED).items():
+        found = f"the bot token lacks the scope {scope}, which is needed for this: {purpose}"
+        yield CheckResult("Slack", CheckStatus.WRONG, found, _REINSTALL, ExitCode.SLACK)
+    for scope, purpose in missing(granted, OPTIONAL).items():
+        found = f"the bot token lacks the optional scope {scope}, so this is off: {purpose}"
+        yield CheckResult("Slack", CheckStatus.NOTE, found)
 
 
 def _installations(settings: Settings) -> CheckResult:

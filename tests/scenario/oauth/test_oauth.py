@@ -17,7 +17,7 @@ from bot.domain.errors import SettingsError
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.slack.oauth_states import SignedOAuthStates
 from handlers.slack.connection import socket_mode
-from handlers.slack.oauth import SCOPES
+from handlers.slack.scopes import SCOPES
 from tests.fakes.slack import FakeSlack
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.support.web_bot import (

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.ids import ShortcutId
 from handlers import register
+from handlers.slack.scopes import OPTIONAL, SCOPES
 from tests.unit.tooling.manifest_schema_names import BOT_SCOPES, ELEMENT_SCOPES, EVENT_SCOPES, METHOD_SCOPES
 
 ROOT = Path(__file__).parents[3]
@@ -141,6 +142,12 @@ def test_scopes_match_the_calls_and_events() -> None:
     needed |= all_of(EVENT_SCOPES[event] for event in events())
     needed |= all_of(ELEMENT_SCOPES[element] for element in ELEMENT_SCOPES if element in words_of_the_code())
     assert sorted(scopes()) == sorted(needed | {"commands"})
+
+
+def test_optional_scopes_are_among_those_asked_for() -> None:
+    optional = manifest()["oauth_config"]["scopes"]["bot_optional"]
+    assert optional == sorted(OPTIONAL)
+    assert scopes() == list(SCOPES)
 
 
 def test_every_scope_has_a_reason() -> None:

@@ -13,6 +13,7 @@ from bot.blocks.wording.channels.modes import (
     here,
     invitation,
     mode_text,
+    turned_off,
     waiting,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "here",
     "invitation",
     "mode_text",
+    "turned_off",
     "waiting",
 ]

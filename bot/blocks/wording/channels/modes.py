@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.blocks.mrkdwn import channel_link, code, count, points
 from bot.blocks.wording.channels.rules import rules_text
 from bot.domain.channels import GUARD_MINIMUM, ChannelBinding, ChannelMode
@@ -76,6 +78,12 @@ def back_end_health(name: str, escaped_problem: str) -> str:
 def waiting(number: int) -> str:
     """Return how many messages are in the inbox."""
     return f"{count(number, 'message')} with images waiting."
+
+
+def turned_off(scopes: Mapping[str, str]) -> str:
+    """Return what is off because optional scopes were not granted, by scope."""
+    parts = "; ".join(f"{purpose} ({code(scope)})" for scope, purpose in scopes.items())
+    return f"Off, because this workspace doesn't allow it: {parts}. An admin can reinstall the app to allow more."
 
 
 def _database(effective: DatabaseName | None, condition: str) -> str:

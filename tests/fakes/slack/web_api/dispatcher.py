@@ -87,7 +87,13 @@ class WebApi:
         if self._state.lost_answers[method]:
             self._state.lost_answers[method] -= 1
             return web.Response(status=SERVICE_UNAVAILABLE, text="<html>Service Unavailable</html>")
-        return web.json_response({"ok": True, **answer})
+        return web.json_response({"ok": True, **answer}, headers=self._granted(token))
+
+    def _granted(self, token: str) -> dict[str, str]:
+        """Return the header that names the scopes of a token, if the workspace doesn't grant all."""
+        known = self._state.tokens.get(token)
+        granted = known.workspace.scopes if known else None
+        return {} if granted is None else {"x-oauth-scopes": ",".join(sorted(granted))}
 
     async def _answer(self, method: str, args: Json, authorization: str, token: str) -> Json:
         if method == "oauth.v2.access":
