@@ -38,6 +38,13 @@ POINT_UNLIKE, POINT_TYPICAL = 0.5, 0.06
 """Share of differing detail up to which point features can prove a copy, and typical difference of a patch up to which
 they can whatever differs."""
 
+SMOOTHED_INLIERS, SMOOTHED_WORTH = 12, 0.7
+SMOOTHED_CORRELATION, SMOOTHED_TRIMMED, SMOOTHED_TYPICAL, SMOOTHED_GROUND = 0.85, 0.99, 0.09, 0.3
+"""A copy whose texture compression has smoothed, such as a fabric's, has few points, and details that differ. Its
+luminances agree almost exactly under a similarity transform: least number of agreeing points and least share of them;
+least correlations and greatest typical difference of a patch; and least ``Change.ground`` of another thing in the place
+of one, since smoothing keeps the tone."""
+
 STRUCTURE_INLIERS, STRUCTURE_UNLIKE, STRUCTURE_CHANGED = 30, 0.05, 0.01
 STRUCTURE_CORRELATION, STRUCTURE_TRIMMED = 0.8, 0.9
 """Pictures of one structure in another light: least number of agreeing points, greatest share of differing detail and
@@ -62,9 +69,23 @@ def points_agree(agreement: ViewAgreement) -> bool:
     return agreement.inliers >= max(POINT_INLIERS, POINT_WORTH * agreement.voted)
 
 
+def may_be_smoothed(agreement: ViewAgreement) -> bool:
+    """Return whether enough point features agree for a copy whose texture was smoothed."""
+    return agreement.inliers >= max(SMOOTHED_INLIERS, SMOOTHED_WORTH * agreement.voted)
+
+
 def points_prove(fine: FineComparison, alignment: Alignment) -> bool:
     """Return whether point features can prove a copy. Two photographs of one scene differ in most of the detail."""
     return fine.unlike <= POINT_UNLIKE or alignment.typical <= POINT_TYPICAL
+
+
+def agrees_but_for_texture(alignment: Alignment) -> bool:
+    """Return whether the luminances agree almost exactly, as they do where only texture was smoothed."""
+    return (
+        alignment.correlation >= SMOOTHED_CORRELATION
+        and alignment.trimmed >= SMOOTHED_TRIMMED
+        and alignment.typical <= SMOOTHED_TYPICAL
+    )
 
 
 def agrees_in_structure(fine: FineComparison, alignment: Alignment) -> bool:
@@ -92,7 +113,7 @@ def find_proofs(
     if found:
         return found
     points = point_features.mirrored(region.points)
-    turned = [view for view in _compare(points, candidates[:MIRRORED], packed) if points_agree(view.agreement)]
+    turned = [view for view in _compare(points, candidates[:MIRRORED], packed) if may_be_smoothed(view.agreement)]
     return list(_prove_all(region.view.mirrored, points, turned, candidates, mirrored=True)) if turned else []
 
 
@@ -117,25 +138,36 @@ def _prove_all(
     *,
     mirrored: bool,
 ) -> Iterator[tuple[int, CopyEvidence]]:
-    agreeing = [one for one in views if points_agree(one.agreement) and candidates[one.index].local_features]
-    for one in sorted(agreeing, key=lambda view: -view.agreement.inliers)[:ALIGNED]:
+    agreeing = [one for one in views if may_be_smoothed(one.agreement) and candidates[one.index].local_features]
+    agreeing.sort(key=lambda view: (not points_agree(view.agreement), -view.agreement.inliers))
+    for one in agreeing[:ALIGNED]:
         try:
             stored = local_features.unpack(candidates[one.index].local_features)
         except ValueError:
             log.warning("the local features of row %d are damaged", candidates[one.index].row_id)
             continue
         alignment = _align(view, points, stored, one)
-        if alignment is not None and _proves(view, stored, alignment):
+        if alignment is not None:
             yield one.index, CopyEvidence(POINT_PROOF_SCORE, view, stored, alignment, mirrored, None)
 
 
 def _align(view: QueryView, points: PointFeatures, stored: LocalFeatures, found: ComparedView) -> Alignment | None:
-    """Align by the similarity transform if it explains the points exactly, and by the homography if it doesn't."""
-    fits = homography.fit_transforms(points, found.stored, found.agreement)
+    """Return the alignment that proves a copy, or None.
+
+    It is by the similarity transform if that explains the points exactly, and by the homography if it doesn't. Few
+    points bend a homography, so a copy whose texture was smoothed is aligned by the similarity transform in any case.
+    """
+    agreement = found.agreement
+    fits = homography.fit_transforms(points, found.stored, agreement)
     if fits is None:
         return None
-    matrix = fits.similarity if fits.departure <= POINT_DEPARTURE else fits.homography
-    return geometry.align_by(view, stored, matrix, found.agreement.inliers, found.agreement.voted)
+    if points_agree(agreement):
+        matrix = fits.similarity if fits.departure <= POINT_DEPARTURE else fits.homography
+        alignment = geometry.align_by(view, stored, matrix, agreement.inliers, agreement.voted)
+        if alignment is not None and _proves(view, stored, alignment):
+            return alignment
+    alignment = geometry.align_by(view, stored, fits.similarity, agreement.inliers, agreement.voted)
+    return alignment if alignment is not None and _proves_smoothed(view, stored, alignment) else None
 
 
 def _proves(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
@@ -148,6 +180,15 @@ def _proves(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> boo
     return (nearly_all and _points_prove(view, stored, alignment, fine)) or rigidity.proves_copy(
         view, stored, alignment, fine
     )
+
+
+def _proves_smoothed(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
+    if not agrees_but_for_texture(alignment):
+        return False
+    fine = fine_print.compare(view, stored, alignment.matrix)
+    if fine is None or rigidity.has_replaced(fine, SMOOTHED_GROUND) or not rigidity.stays(view, stored, alignment):
+        return False
+    return copy_evidence.probability(view, stored, alignment) >= scoring.PROOF
 
 
 def _points_prove(view: QueryView, stored: LocalFeatures, alignment: Alignment, fine: FineComparison) -> bool:

@@ -22,6 +22,9 @@ MOVED, MOVED_TRACKED = 0.33, 0.45
 """Least ``Motion.residual`` of two shots of one scene, and least share of tracked points. Where fewer can be tracked,
 the picture is blurred or without texture, and its residual is noise."""
 
+STAYING = 40
+"""Least number of tracked points that show that nothing moved. The residual of fewer is chance."""
+
 REPLACED_AGREEMENT = 0.7
 """Share of agreeing points below which no sticker explains what was replaced."""
 
@@ -52,9 +55,14 @@ RIGID = (RigidLimits(0.97, 0.22, 0.28, 0.3, 0.27), RigidLimits(0.93, 0.32, 0.33,
 """The fewer points move, and the less, the more the luminances may differ, as under a strong compression of fabrics."""
 
 
-def has_replaced(fine: FineComparison) -> bool:
-    """Return whether one thing stands in another's place, rather than that something was added."""
-    return any(one.area >= LARGE_CHANGE and one.query_detail < RIGID_DETAIL for one in fine.changes)
+def has_replaced(fine: FineComparison, ground: float = 0.0) -> bool:
+    """Return whether one thing stands in another's place, rather than that something was added.
+
+    ``ground``: least ``Change.ground`` of such a place.
+    """
+    return any(
+        one.area >= LARGE_CHANGE and one.query_detail < RIGID_DETAIL and one.ground >= ground for one in fine.changes
+    )
 
 
 def shows_another_thing(alignment: Alignment, fine: FineComparison) -> bool:
@@ -73,6 +81,12 @@ def has_moved(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> b
     if found is None or found.tracked < MOVED_TRACKED * found.points:
         return False
     return found.residual >= MOVED
+
+
+def stays(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
+    """Return whether enough points were tracked between the aligned pictures to say that nothing moved."""
+    found = motion.measure(view, stored, alignment.matrix)
+    return found is not None and found.tracked >= STAYING and found.residual < MOVED
 
 
 def may_be_rigid(alignment: Alignment) -> bool:
