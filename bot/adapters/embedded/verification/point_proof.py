@@ -39,11 +39,10 @@ POINT_UNLIKE, POINT_TYPICAL = 0.5, 0.06
 they can whatever differs."""
 
 SMOOTHED_INLIERS, SMOOTHED_WORTH = 12, 0.7
-SMOOTHED_CORRELATION, SMOOTHED_TRIMMED, SMOOTHED_TYPICAL, SMOOTHED_GROUND = 0.85, 0.99, 0.09, 0.3
-"""A copy whose texture compression has smoothed, such as a fabric's, has few points, and details that differ. Its
-luminances agree almost exactly under a similarity transform: least number of agreeing points and least share of them;
-least correlations and greatest typical difference of a patch; and least ``Change.ground`` of another thing in the place
-of one, since smoothing keeps the tone."""
+SMOOTHED_CORRELATION, SMOOTHED_TRIMMED, SMOOTHED_TYPICAL = 0.9, 0.99, 0.09
+"""A copy whose texture compression has smoothed, such as a fabric's, has few points, and its details differ. But its
+luminances agree almost exactly under a similarity transform: least number of agreeing points and least share of them,
+least correlations, and greatest typical difference of a patch."""
 
 STRUCTURE_INLIERS, STRUCTURE_UNLIKE, STRUCTURE_CHANGED = 30, 0.05, 0.01
 STRUCTURE_CORRELATION, STRUCTURE_TRIMMED = 0.8, 0.9
@@ -186,7 +185,7 @@ def _proves_smoothed(view: QueryView, stored: LocalFeatures, alignment: Alignmen
     if not agrees_but_for_texture(alignment):
         return False
     fine = fine_print.compare(view, stored, alignment.matrix)
-    if fine is None or rigidity.has_replaced(fine, SMOOTHED_GROUND) or not rigidity.stays(view, stored, alignment):
+    if fine is None or rigidity.has_replaced(fine) or not rigidity.stays(view, stored, alignment):
         return False
     return copy_evidence.probability(view, stored, alignment) >= scoring.PROOF
 

@@ -55,14 +55,9 @@ RIGID = (RigidLimits(0.97, 0.22, 0.28, 0.3, 0.27), RigidLimits(0.93, 0.32, 0.33,
 """The fewer points move, and the less, the more the luminances may differ, as under a strong compression of fabrics."""
 
 
-def has_replaced(fine: FineComparison, ground: float = 0.0) -> bool:
-    """Return whether one thing stands in another's place, rather than that something was added.
-
-    ``ground``: least ``Change.ground`` of such a place.
-    """
-    return any(
-        one.area >= LARGE_CHANGE and one.query_detail < RIGID_DETAIL and one.ground >= ground for one in fine.changes
-    )
+def has_replaced(fine: FineComparison) -> bool:
+    """Return whether one thing stands in another's place, rather than that something was added."""
+    return any(one.area >= LARGE_CHANGE and one.query_detail < RIGID_DETAIL for one in fine.changes)
 
 
 def shows_another_thing(alignment: Alignment, fine: FineComparison) -> bool:

@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
+from bench.samples.edits import COMBINED
 from bot.adapters.embedded.ports import Candidate, QueryFeatures, ScoredMatch
 from bot.adapters.embedded.verification import copy_evidence, scoring
 from bot.adapters.embedded.verification.item_evidence import rank_by_items
-from bot.adapters.embedded.verification.point_proof import agrees_in_structure
+from bot.adapters.embedded.verification.point_proof import agrees_but_for_texture, agrees_in_structure
 from bot.domain.identifiers import EntityId
 from bot.domain.matches import Edit, Verdict
 from bot.images.features import fingerprint
@@ -63,6 +65,60 @@ def test_a_mirrored_crop_is_proved_by_its_points() -> None:
     assert found.score >= 9
 
 
+def cloth(seed: int) -> Pixels:
+    """Return a cloth with folds, a weave that compression smooths, and few spots."""
+    rng = np.random.default_rng(seed)
+    height, width = 460, 360
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    folds = 120 + 45 * np.sin(x / 70 + rng.uniform(0, 6)) + 40 * np.cos(y / 90 + rng.uniform(0, 6))
+    weave = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 0.7)
+    tones = (folds + 8 * weave / weave.std()).astype(np.float32)
+    for _ in range(30):
+        spot = np.zeros((height, width), np.float32)
+        place = int(rng.uniform(0, width)), int(rng.uniform(0, height))
+        cv2.circle(spot, place, int(rng.integers(3, 9)), float(rng.choice([-1, 1]) * rng.uniform(25, 60)), -1)
+        tones += cv2.GaussianBlur(spot, (0, 0), 1.5)
+    return np.repeat(tones[:, :, None], 3, axis=2).clip(0, 255).astype(np.uint8)
+
+
+def with_thing(pixels: Pixels, number: int) -> Pixels:
+    """Return a cloth with a dark, spotted thing on it; each number is another thing of the same tone."""
+    rng = np.random.default_rng(number)
+    where, thing = np.zeros(pixels.shape[:2], np.uint8), np.full(pixels.shape, 60, np.uint8)
+    cv2.ellipse(where, (180, 220), (55, int(55 * rng.uniform(0.6, 1))), float(rng.uniform(0, 90)), 0, 360, 1, -1)
+    for _ in range(8):
+        place = int(rng.uniform(125, 235)), int(rng.uniform(165, 275))
+        cv2.circle(thing, place, int(rng.uniform(3, 8)), (int(rng.choice([30, 90])),) * 3, -1)
+    return np.where(where[:, :, None] > 0, thing, pixels)
+
+
+def combined(pixels: Pixels, seed: int) -> Pixels:
+    edit = COMBINED["crop, mirror, caption, JPEG"]
+    return np.asarray(edit(Image.fromarray(pixels), np.random.default_rng(seed)), np.uint8)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_a_copy_of_a_cloth_is_proved_though_its_weave_was_smoothed(seed: int) -> None:
+    found = ranked(combined(cloth(seed), seed), cloth(seed))
+    assert found.verdict is Verdict.EDITED
+    assert {Edit.MIRRORED, Edit.CROPPED} <= set(found.edits)
+    assert found.score >= 9
+
+
+def test_another_thing_on_the_same_cloth_is_no_copy() -> None:
+    query, stored = (with_thing(cloth(1), number) for number in (2, 1))
+    assert not ranked(combined(query, 1), stored).verdict.is_copy
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_another_shot_of_a_cloth_is_no_copy(seed: int) -> None:
+    stored = cloth(seed)
+    y, x = np.mgrid[: stored.shape[0], : stored.shape[1]].astype(np.float32)
+    moved = np.float32(3) * np.sin(x / 40) * np.cos(y / 33)
+    query = cv2.remap(stored, x + moved, y + np.float32(0.6) * moved, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    assert not ranked(combined(np.asarray(query, np.uint8), seed), stored).verdict.is_copy
+
+
 def test_points_prove_nothing_where_the_pixels_differ() -> None:
     pixels = pixels_of(3)
     other = cv2.resize(pixels_of(4), pixels.shape[1::-1])
@@ -87,6 +143,15 @@ def test_two_views_from_a_turned_camera_are_no_copies() -> None:
     assert alignment is not None
     assert alignment.correlation > 0.9
     assert copy_evidence.probability(view, stored, alignment) < scoring.PROOF
+
+
+@pytest.mark.parametrize(
+    ("changed", "agrees"),
+    [({}, True), ({"correlation": 0.89}, False), ({"trimmed": 0.985}, False), ({"typical": 0.1}, False)],
+)
+def test_only_texture_may_be_smoothed(changed: dict[str, Any], agrees: bool) -> None:
+    alignment = Alignment(np.eye(2, 3), 12, 16, 0.91, 0.992, 0.08, 0.9, 0.8, 0.0)
+    assert agrees_but_for_texture(replace(alignment, **changed)) == agrees
 
 
 AGREES = Alignment(np.eye(2, 3), 80, 82, 0.95, 0.97, 0.1, 0.5, 1.0, 0.0)

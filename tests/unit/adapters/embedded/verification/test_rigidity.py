@@ -54,6 +54,7 @@ def test_a_noisy_copy_has_not_moved() -> None:
     assert found is not None
     assert found.residual < rigidity.RIGID[0].residual
     assert not rigidity.has_moved(view, stored, alignment)
+    assert rigidity.stays(view, stored, alignment)
     assert copy_evidence.probability(view, stored, alignment) >= scoring.PROOF
 
 
@@ -70,6 +71,7 @@ def test_movement_is_that_of_the_scene() -> None:
     view, stored, alignment = aligned(another_shot(3))
     found = motion.measure(view, stored, alignment.matrix)
     assert found is not None
+    assert not rigidity.stays(view, stored, alignment)
     # 3 of 480 pixels are 1.25 of 200; three quarters of the points move less.
     assert rigidity.MOVED < found.residual < 1.25
 
@@ -141,3 +143,4 @@ def test_movement_can_not_be_measured_where_no_point_is_found_again() -> None:
     view = QueryRegion(plain, fingerprint.luminance(plain), range(0)).view
     stored = extract_local_features(STORED, fingerprint.luminance(STORED))
     assert motion.measure(view, stored, np.eye(2, 3)) is None
+    assert not rigidity.stays(view, stored, Alignment(np.eye(2, 3), 12, 12, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0))
