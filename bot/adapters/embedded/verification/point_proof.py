@@ -160,13 +160,14 @@ def _align(view: QueryView, points: PointFeatures, stored: LocalFeatures, found:
     fits = homography.fit_transforms(points, found.stored, agreement)
     if fits is None:
         return None
+    similar = geometry.align_by(view, stored, fits.similarity, agreement.inliers, agreement.voted)
     if points_agree(agreement):
-        matrix = fits.similarity if fits.departure <= POINT_DEPARTURE else fits.homography
-        alignment = geometry.align_by(view, stored, matrix, agreement.inliers, agreement.voted)
+        alignment = similar
+        if fits.departure > POINT_DEPARTURE:
+            alignment = geometry.align_by(view, stored, fits.homography, agreement.inliers, agreement.voted)
         if alignment is not None and _proves(view, stored, alignment):
             return alignment
-    alignment = geometry.align_by(view, stored, fits.similarity, agreement.inliers, agreement.voted)
-    return alignment if alignment is not None and _proves_smoothed(view, stored, alignment) else None
+    return similar if similar is not None and _proves_smoothed(view, stored, similar) else None
 
 
 def _proves(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
