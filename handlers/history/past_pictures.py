@@ -20,6 +20,7 @@ from bot.images.memory import on_behalf_of
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.channels.collection import PAST, CollectService, FileWithdrawn, SharedImage
 from bot.services.search.lookup import LookupService
+from handlers.history.lookup_yield import LookupYield
 from handlers.inbox.share import QUIET_ATTEMPTS, Share, UnresolvedFile
 from handlers.jobs.collector import ShareCollector
 from handlers.jobs.share_captions import CaptionReader
@@ -33,7 +34,8 @@ from handlers.slack.messages import permalink
 log = logging.getLogger(__name__)
 
 DOWNLOADS = 8
-"""Pictures that are downloaded and decoded at the same time; each is in memory meanwhile."""
+DOWNLOADS_BESIDE_LOOKUPS = 2
+"""Pictures of a batch that are downloaded and decoded at the same time, alone and beside lookups."""
 
 CHANNELS = 1000
 
@@ -68,6 +70,11 @@ class ReadPictures:
     messages: tuple[_Prepared, ...]
     refused: int
 
+    @property
+    def size(self) -> int:
+        """The pixels' bytes."""
+        return sum(image.image.picture.pixels.nbytes for one in self.messages for image in one.images)
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -78,9 +85,9 @@ class _Run:
     binding: ChannelBinding
     mode: ChannelMode
     is_patient: bool
+    slots: asyncio.Semaphore
     keys: dict[DatabaseName | None, DatabaseKey] = field(default_factory=dict)
     """Databases that were looked up and don't depend on the author."""
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DOWNLOADS))
 
 
 class Permalinks:
@@ -115,6 +122,7 @@ class PastPictures:
         collector: ShareCollector,
         collecting: CollectService,
         directories: DirectoryCache,
+        lookups: LookupYield,
     ) -> None:
         self._channel_settings = channel_settings
         self._lookup = lookup
@@ -122,6 +130,7 @@ class PastPictures:
         self._collector = collector
         self._collecting = collecting
         self._directories = directories
+        self._lookups = lookups
         self._known = KnownDatabases(lookup, channel_settings, directories)
         self._captions = CaptionReader(lookup, self._known, channel_settings)
         self._permalinks = Permalinks()
@@ -144,7 +153,8 @@ class PastPictures:
         if crashes >= MAX_CRASHES:
             log.error("left out %d past pictures, of which the process may have died", sum(map(_files, messages)))
             return ReadPictures(mode, (), sum(map(_files, messages)))
-        run = _Run(given, client, binding, mode, failures < PATIENT_ATTEMPTS)
+        slots = asyncio.Semaphore(DOWNLOADS_BESIDE_LOOKUPS if self._lookups.is_beside_lookups else DOWNLOADS)
+        run = _Run(given, client, binding, mode, failures < PATIENT_ATTEMPTS, slots)
         with on_behalf_of(given.workspace, isolated=crashes > 1):
             shares = [share for message in messages if (share := decode_share(message.payload)) is not None]
             prepared = await _all(self._prepare(share, run) for share in shares)
@@ -152,14 +162,22 @@ class PastPictures:
         found = tuple(one for one in prepared if isinstance(one, _Prepared))
         if mode is ChannelMode.COLLECT:
             for key in dict.fromkeys(one.key for one in found):
-                images = [image for one in found if one.key == key for image in one.images]
-                await self._collecting.prepare(key, images)
+                await self._embed(key, [image for one in found if one.key == key for image in one.images])
         return ReadPictures(mode, found, refused)
 
     async def add(self, read: ReadPictures) -> PastCounts:
         """Add pictures, oldest first. Raises UnknownDatabase, RetryLater and BackendError."""
         counts = await self._add(read.messages, read.mode)
         return PastCounts(counts.added, counts.known, read.refused)
+
+    async def _embed(self, key: DatabaseKey, images: Sequence[SharedImage]) -> None:
+        if not self._lookups.is_beside_lookups:
+            await self._collecting.prepare(key, images)
+            return
+        for image in images:
+            # One by one: a lookup that begins meanwhile waits for one picture, and not for all.
+            await self._lookups.wait()
+            await self._collecting.prepare(key, [image])
 
     async def _settings(self, given: HistoryImport) -> tuple[ChannelBinding, ChannelMode]:
         binding = await self._channel_settings.get(given.workspace, given.channel)
@@ -226,6 +244,7 @@ class PastPictures:
         """Download and decode a picture. Return None if it can't be read. Raises RetryLater."""
         try:
             async with slots:
+                await self._lookups.wait()
                 return await self._collector.image_of(share, file, link)
         except UserError as error:
             log.info("a past picture was left out: %s", error)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -14,13 +13,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.wording.imports import HISTORY_NEEDS_REINDEX
 from bot.domain.errors import BackendError, ModelMismatch, RetryLater, UnknownDatabase, UserError
-from bot.domain.jobs import HistoryImport, HistoryStatus, PastMessage
-from bot.services.channels.history_pace import WINDOW_S, CallPacer, PastWork
+from bot.domain.jobs import HistoryImport, HistoryStatus
+from bot.services.channels.history_pace import WINDOW_S, CallPacer
 from bot.storage.ports.storage import Storage
-from handlers.history.past_pictures import NotWatched, PastPictures, ReadPictures
+from handlers.history.adding import PictureAdder
+from handlers.history.past_pictures import NotWatched
 from handlers.history.progress import HistoryProgress
 from handlers.history.reading import HistoryReader
-from handlers.parsing.payloads import decode_share
 from handlers.slack.clients import Clients
 from handlers.slack_errors import CursorExpired, HistoryRefused
 
@@ -36,27 +35,9 @@ TURN_S = 5.0
 """How long an import goes on before the others get their turn."""
 
 DUE_AT_ONCE = 20
-MESSAGES_A_STEP = 64
-PICTURES_AT_ONCE = 8
-BATCHES_AHEAD = 3
-"""Pictures that are added in one transaction, and how many such batches are in memory: the first one is added while the
-others are downloaded, decoded and embedded."""
-
-PICTURES_BESIDE_LOOKUPS = 2
-RECENT_S = 3.0
-REST_S = 0.15
-"""Pictures that are added in one transaction after a lookup, how long after it, and the time between two such batches.
-With it, a lookup takes about as long as without an import."""
-
-PAUSE_S = 0.05
-MAX_PAUSE_S = 10.0
-"""How often a busy process is asked again, and for how long at most. Even then, the import goes on slowly."""
 
 RETRY_DELAYS_S = (10.0, 60.0, 300.0, 600.0)
 """Delays after failures in a row. The last one repeats."""
-
-STALE_AFTER = timedelta(days=25)
-"""Age of an import from which on messages are read again before they are added: the inbox forgets deletions later."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -68,11 +49,9 @@ class HistoryWorker:
         storage: Its imports, and the locks by which one process works on an import.
         clients: Tokens.
         reader: Reads histories.
-        pictures: Adds pictures.
+        adder: Adds pictures.
         progress: Shows how far an import is.
         calls_per_min: Calls of a method a minute if Slack doesn't limit the app more.
-        idle_s: Seconds since the last lookup ended. Imports wait while one runs, and make smaller steps for a while.
-        work: Is told while pictures are added.
         clock: Returns the time.
         sleep: Waits.
 
@@ -84,11 +63,9 @@ class HistoryWorker:
         storage: Storage,
         clients: Clients,
         reader: HistoryReader,
-        pictures: PastPictures,
+        adder: PictureAdder,
         progress: HistoryProgress,
         calls_per_min: int,
-        idle_s: Callable[[], float],
-        work: PastWork,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -96,11 +73,9 @@ class HistoryWorker:
         self._storage = storage
         self._clients = clients
         self._reader = reader
-        self._pictures = pictures
+        self._adder = adder
         self._progress = progress
         self._pacer = CallPacer(calls_per_min, clock)
-        self._idle_s = idle_s
-        self._work = work
         self._clock = clock
         self._sleep = sleep
         self._failures: dict[int, int] = {}
@@ -134,16 +109,16 @@ class HistoryWorker:
                 break
             if not (given.notice or given.is_catch_up):
                 await self._progress.show(number, client)
-            if not await self._try_step(given, client):
+            if not await self._try_step(given, client, end):
                 break
             steps += 1
             await self._progress.show(number, client)
         return steps > 0
 
-    async def _try_step(self, given: HistoryImport, client: AsyncWebClient) -> bool:
+    async def _try_step(self, given: HistoryImport, client: AsyncWebClient, turn_end: float) -> bool:
         """Make a step. Return False if the import can't go on now."""
         try:
-            went_on = await self._step(given, client)
+            went_on = await self._step(given, client, turn_end)
         except HistoryRefused as error:
             await self._end(given, HistoryStatus.FAILED, error.code)
         except NotWatched:
@@ -160,16 +135,13 @@ class HistoryWorker:
         await self._progress.show(given.id, client)
         return False
 
-    async def _step(self, given: HistoryImport, client: AsyncWebClient) -> bool:
+    async def _step(self, given: HistoryImport, client: AsyncWebClient, turn_end: float) -> bool:
         if not given.is_listed:
             return await self._read_page(given, client)
         if (thread := await self._imports.next_thread(given.id)) is not None:
             return await self._read_thread(given, client, *thread)
-        if messages := await self._imports.next_messages(given.id, MESSAGES_A_STEP):
-            with self._work.adding():
-                await self._add(given, messages, client)
-            return True
-        await self._end(given, HistoryStatus.DONE, "")
+        if not await self._add(given, client, turn_end):
+            await self._end(given, HistoryStatus.DONE, "")
         return True
 
     async def _read_page(self, given: HistoryImport, client: AsyncWebClient) -> bool:
@@ -202,78 +174,16 @@ class HistoryWorker:
     def _age_s(self, given: HistoryImport) -> float:
         return (self._clock() - given.created_at).total_seconds()
 
-    async def _add(self, given: HistoryImport, messages: tuple[PastMessage, ...], client: AsyncWebClient) -> None:
-        """Add the pictures of messages in batches. While one is added, the next one is downloaded and decoded."""
-        await self._pause()
-        crashes, failures = await self._imports.begin_messages(given.id) - 1, self._failures.get(given.id, 0)
-        ahead: deque[tuple[tuple[PastMessage, ...], asyncio.Task[ReadPictures]]] = deque()
-        # After a failure one by one, to find out which it was.
-        left = messages[:1] if crashes or failures else messages
-        read = partial(self._read, given, client=client, crashes=crashes, failures=failures)
-        try:
-            while left or ahead:
-                while left and len(ahead) < (1 if self._is_beside_lookups else BATCHES_AHEAD):
-                    some = self._batch(left)
-                    left = left[len(some) :]
-                    ahead.append((some, asyncio.create_task(read(some))))
-                some, reading = ahead[0]
-                counts = await self._pictures.add(await reading)
-                ahead.popleft()
-                await self._imports.finish_messages(given.id, [one.message for one in some], counts)
-                await self._pause()
-                now = await self._imports.get(given.id)
-                if now is None or now.status is not HistoryStatus.RUNNING:
-                    break
-        finally:
-            await _cancel(task for _, task in ahead)
-            await asyncio.shield(self._imports.return_messages(given.id))
+    async def _add(self, given: HistoryImport, client: AsyncWebClient, turn_end: float) -> bool:
+        async def may_go_on() -> bool:
+            # Beginning anew takes some time, so the import stops only if another one waits for its turn.
+            return time.monotonic() < turn_end or not await self._others_wait(given)
 
-    async def _read(
-        self,
-        given: HistoryImport,
-        messages: tuple[PastMessage, ...],
-        *,
-        client: AsyncWebClient,
-        crashes: int,
-        failures: int,
-    ) -> ReadPictures:
-        standing = await self._still_there(given, messages, client)
-        return await self._pictures.read(given, standing, client, crashes=crashes, failures=failures)
+        show = partial(self._progress.show, given.id, client)
+        return await self._adder.add(given, client, self._failures.get(given.id, 0), show, may_go_on)
 
-    @property
-    def _is_beside_lookups(self) -> bool:
-        return self._idle_s() < RECENT_S
-
-    def _batch(self, messages: tuple[PastMessage, ...]) -> tuple[PastMessage, ...]:
-        """Return the first messages that are added together: one at least."""
-        most, count, total = PICTURES_BESIDE_LOOKUPS if self._is_beside_lookups else PICTURES_AT_ONCE, 0, 0
-        for one in messages:
-            total += len(one.files)
-            if count and total > most:
-                break
-            count += 1
-        return messages[:count]
-
-    async def _still_there(
-        self, given: HistoryImport, messages: tuple[PastMessage, ...], client: AsyncWebClient
-    ) -> tuple[PastMessage, ...]:
-        """Return the messages without those that were deleted long after they were found."""
-        if self._clock() - given.created_at < STALE_AFTER:
-            return messages
-        found = []
-        for one in messages:
-            share = decode_share(one.payload)
-            if share is not None and (now := await self._reader.again(given, share, client)):
-                found.append(now)
-        return tuple(found)
-
-    async def _pause(self) -> None:
-        """Wait while lookups need the processor, and leave it some time for the next one."""
-        if self._is_beside_lookups:
-            await self._sleep(REST_S)
-        deadline = time.monotonic() + MAX_PAUSE_S
-        while not self._idle_s() and time.monotonic() < deadline:
-            await self._sleep(PAUSE_S)
+    async def _others_wait(self, given: HistoryImport) -> bool:
+        return any(one.id != given.id for one in await self._imports.due(2))
 
     async def _wait(self, given: HistoryImport, error: RetryLater | BackendError | UserError) -> None:
         failures = self._failures[given.id] = self._failures.get(given.id, 0) + 1
@@ -293,12 +203,3 @@ class HistoryWorker:
             log.info("read the history of %s: %d pictures, %d refused", given.channel, over.done, over.refused)
         elif over is not None:
             log.warning("the import %d of a history ended: %s", given.id, reason)
-
-
-async def _cancel(tasks: Iterable[asyncio.Task[ReadPictures]]) -> None:
-    """Cancel tasks, and wait until they have ended."""
-    running = list(tasks)
-    for task in running:
-        task.cancel()
-    # Their errors don't matter any more.
-    await asyncio.gather(*running, return_exceptions=True)

@@ -9,6 +9,8 @@ from bot.services.channels.history_pace import PastWork
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.maintenance.removal import RemovalService
 from bot.storage.ports.storage import Storage
+from handlers.history.adding import PictureAdder
+from handlers.history.lookup_yield import LookupYield
 from handlers.history.past_pictures import PastPictures
 from handlers.history.progress import HistoryProgress
 from handlers.history.reading import HistoryReader
@@ -111,6 +113,8 @@ def history_worker(
 ) -> HistoryWorker:
     """Build the worker that imports channels' histories, and counts in ``work`` while it adds pictures."""
     collector, collecting = _collecting(dependencies, infrastructure)
+    lookups = LookupYield(lambda: dependencies.lookup.idle_s)
+    reader = HistoryReader(dependencies.directories)
     pictures = PastPictures(
         channel_settings=dependencies.channel_settings,
         lookup=dependencies.lookup,
@@ -118,14 +122,15 @@ def history_worker(
         collector=collector,
         collecting=collecting,
         directories=dependencies.directories,
+        lookups=lookups,
     )
     return HistoryWorker(
         storage=infrastructure.storage,
         clients=infrastructure.clients,
-        reader=HistoryReader(dependencies.directories),
-        pictures=pictures,
+        reader=reader,
+        adder=PictureAdder(
+            imports=infrastructure.storage.history, reader=reader, pictures=pictures, lookups=lookups, work=work
+        ),
         progress=HistoryProgress(dependencies.history, dependencies.history_calls_per_min),
         calls_per_min=dependencies.history_calls_per_min,
-        idle_s=lambda: dependencies.lookup.idle_s,
-        work=work,
     )

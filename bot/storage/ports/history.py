@@ -44,8 +44,8 @@ class HistoryImports(Protocol):
         """Return the oldest thread that is still to be read, and the cursor of its next page; None if there is none."""
         ...
 
-    async def next_messages(self, number: int, limit: int) -> tuple[PastMessage, ...]:
-        """Return the oldest messages whose pictures are still to be added."""
+    async def next_messages(self, number: int, limit: int, after: str = "") -> tuple[PastMessage, ...]:
+        """Return the oldest messages whose pictures are still to be added, of those after a message."""
         ...
 
     async def begin_messages(self, number: int) -> int:

@@ -118,9 +118,9 @@ class SqlHistoryImports:
         row = await self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else (row.message, row.payload)
 
-    async def next_messages(self, number: int, limit: int) -> tuple[PastMessage, ...]:
-        """Return the oldest messages whose pictures are still to be added."""
-        query = _left(number, is_thread=False).limit(limit)
+    async def next_messages(self, number: int, limit: int, after: str = "") -> tuple[PastMessage, ...]:
+        """Return the oldest messages whose pictures are still to be added, of those after a message."""
+        query = _left(number, is_thread=False).where(_messages.message > after).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple(PastMessage(row.message, tuple(row.files.split()), row.payload) for row in rows)
 

@@ -20,7 +20,7 @@ from bot.app.slack_app import build
 from bot.config.settings import Settings
 from bot.storage.sql.database import Database
 from bot.storage.sql_storage import SqlStorage
-from handlers.history import progress, worker
+from handlers.history import adding, progress, worker
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier
 
 NUMBER = 1
@@ -38,7 +38,7 @@ def hurry() -> None:
     assert defaults is not None
     defaults |= {"first_delay_s": 0.0, "poll_s": 0.01}
     progress.EVERY_S = 0.0
-    worker.PICTURES_AT_ONCE = 4
+    adding.PICTURES_AT_ONCE = 4
 
 
 def die_at(moment: int) -> None:
