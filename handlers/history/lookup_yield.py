@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from bot.domain.pictures import Picture
+from handlers.slack.files import PictureReader
+
+T = TypeVar("T")
 RECENT_S = 3.0
 """How long after a lookup the next one is expected."""
 
@@ -38,3 +43,30 @@ class LookupYield:
         deadline = time.monotonic() + MAX_PAUSE_S
         while not self._idle_s() and time.monotonic() < deadline:
             await self._sleep(PAUSE_S)
+
+
+class YieldingPictureReader:
+    """Decodes past pictures while no lookup runs. Beside lookups one at a time, so that the next one waits for little.
+
+    Satisfies ``handlers.slack.files.PictureReader``.
+    """
+
+    def __init__(self, pictures: PictureReader, lookups: LookupYield) -> None:
+        self._pictures = pictures
+        self._lookups = lookups
+        self._decodes = asyncio.Lock()
+
+    async def picture(self, data: bytes) -> Picture:
+        """Return the verified picture. Raises PictureRefused."""
+        return await self._after_lookups(self._pictures.picture, data)
+
+    async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
+        """Return the verified picture and the JPEG to store. Raises PictureRefused."""
+        return await self._after_lookups(self._pictures.picture_and_jpeg, data)
+
+    async def _after_lookups(self, decode: Callable[[bytes], Awaitable[T]], data: bytes) -> T:
+        if not self._lookups.is_beside_lookups:
+            return await decode(data)
+        async with self._decodes:
+            await self._lookups.wait()
+            return await decode(data)

@@ -34,8 +34,7 @@ from handlers.slack.messages import permalink
 log = logging.getLogger(__name__)
 
 DOWNLOADS = 8
-DOWNLOADS_BESIDE_LOOKUPS = 2
-"""Pictures of a batch that are downloaded and decoded at the same time, alone and beside lookups."""
+"""Pictures of a batch that are downloaded and decoded at the same time; each is in memory meanwhile."""
 
 CHANNELS = 1000
 
@@ -85,9 +84,11 @@ class _Run:
     binding: ChannelBinding
     mode: ChannelMode
     is_patient: bool
-    slots: asyncio.Semaphore
     keys: dict[DatabaseName | None, DatabaseKey] = field(default_factory=dict)
     """Databases that were looked up and don't depend on the author."""
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DOWNLOADS))
+    looks_up: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a database is looked up, so that the other messages of the batch wait for it and don't repeat it."""
 
 
 class Permalinks:
@@ -131,6 +132,7 @@ class PastPictures:
         self._collecting = collecting
         self._directories = directories
         self._lookups = lookups
+        self._embeds = asyncio.Lock()
         self._known = KnownDatabases(lookup, channel_settings, directories)
         self._captions = CaptionReader(lookup, self._known, channel_settings)
         self._permalinks = Permalinks()
@@ -153,8 +155,7 @@ class PastPictures:
         if crashes >= MAX_CRASHES:
             log.error("left out %d past pictures, of which the process may have died", sum(map(_files, messages)))
             return ReadPictures(mode, (), sum(map(_files, messages)))
-        slots = asyncio.Semaphore(DOWNLOADS_BESIDE_LOOKUPS if self._lookups.is_beside_lookups else DOWNLOADS)
-        run = _Run(given, client, binding, mode, failures < PATIENT_ATTEMPTS, slots)
+        run = _Run(given, client, binding, mode, failures < PATIENT_ATTEMPTS)
         with on_behalf_of(given.workspace, isolated=crashes > 1):
             shares = [share for message in messages if (share := decode_share(message.payload)) is not None]
             prepared = await _all(self._prepare(share, run) for share in shares)
@@ -176,8 +177,9 @@ class PastPictures:
             return
         for image in images:
             # One by one: a lookup that begins meanwhile waits for one picture, and not for all.
-            await self._lookups.wait()
-            await self._collecting.prepare(key, [image])
+            async with self._embeds:
+                await self._lookups.wait()
+                await self._collecting.prepare(key, [image])
 
     async def _settings(self, given: HistoryImport) -> tuple[ChannelBinding, ChannelMode]:
         binding = await self._channel_settings.get(given.workspace, given.channel)
@@ -201,7 +203,8 @@ class PastPictures:
         )
         named = caption.modifiers.database
         try:
-            key = await self._database(run, message, named)
+            async with run.looks_up:
+                key = await self._database(run, message, named)
         except UnknownDatabase:
             if run.given.database or named is None:
                 raise
@@ -244,7 +247,6 @@ class PastPictures:
         """Download and decode a picture. Return None if it can't be read. Raises RetryLater."""
         try:
             async with slots:
-                await self._lookups.wait()
                 return await self._collector.image_of(share, file, link)
         except UserError as error:
             log.info("a past picture was left out: %s", error)

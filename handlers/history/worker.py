@@ -25,7 +25,7 @@ from handlers.slack_errors import CursorExpired, HistoryRefused
 
 log = logging.getLogger(__name__)
 
-POLL_S = 1.0
+POLL_S = 0.5
 FIRST_DELAY_S = 3.0
 """Time that a process has to connect to Slack before it reads what it missed."""
 

@@ -10,7 +10,7 @@ from bot.services.channels.repost_guard import RepostGuard
 from bot.services.maintenance.removal import RemovalService
 from bot.storage.ports.storage import Storage
 from handlers.history.adding import PictureAdder
-from handlers.history.lookup_yield import LookupYield
+from handlers.history.lookup_yield import LookupYield, YieldingPictureReader
 from handlers.history.past_pictures import PastPictures
 from handlers.history.progress import HistoryProgress
 from handlers.history.reading import HistoryReader
@@ -28,6 +28,7 @@ from handlers.moderation.report_sender import ReportSender
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.slack.clients import Clients
+from handlers.slack.files import PictureReader
 from handlers.slack.installation_records import Installations
 
 
@@ -39,7 +40,7 @@ def job_runner(
 ) -> JobRunner:
     """Build the runner of all kinds of jobs."""
     storage = infrastructure.storage
-    collector, _ = _collecting(dependencies, infrastructure)
+    collector, _ = _collecting(dependencies, infrastructure, infrastructure.pictures)
     reports = ReportSender(
         report_composer(dependencies, storage),
         storage.reports,
@@ -100,20 +101,20 @@ def due_deletions(
 
 
 def _collecting(
-    dependencies: SlackDependencies, infrastructure: SlackInfrastructure
+    dependencies: SlackDependencies, infrastructure: SlackInfrastructure, pictures: PictureReader
 ) -> tuple[ShareCollector, CollectService]:
     collecting = CollectService(dependencies.additions, infrastructure.storage)
     guard = RepostGuard(infrastructure.search, collecting, infrastructure.storage.locks)
-    files, pictures = infrastructure.files, infrastructure.pictures
-    return ShareCollector(collecting, guard, files, pictures, dependencies.presenter), collecting
+    return ShareCollector(collecting, guard, infrastructure.files, pictures, dependencies.presenter), collecting
 
 
 def history_worker(
     dependencies: SlackDependencies, infrastructure: SlackInfrastructure, work: PastWork
 ) -> HistoryWorker:
     """Build the worker that imports channels' histories, and counts in ``work`` while it adds pictures."""
-    collector, collecting = _collecting(dependencies, infrastructure)
     lookups = LookupYield(lambda: dependencies.lookup.idle_s)
+    decoder = YieldingPictureReader(infrastructure.pictures, lookups)
+    collector, collecting = _collecting(dependencies, infrastructure, decoder)
     reader = HistoryReader(dependencies.directories)
     pictures = PastPictures(
         channel_settings=dependencies.channel_settings,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.blocks.ids import ActionId
 from bot.domain.channels import ChannelKind, ChannelMode
-from bot.domain.identifiers import WorkspaceId
+from bot.domain.identifiers import DatabaseKey, WorkspaceId
 from bot.domain.jobs import HistoryStatus, NewHistoryImport
+from bot.services.search.lookup import LookupService
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.past import hurry, import_of, notices, over, picture, unseen
@@ -71,6 +74,28 @@ async def test_second_run_adds_nothing_twice(slack: FakeSlack, start: Start) -> 
         assert (done.known, done.added) == (known, 3 - known)
         assert [len(record.origins) for record in await images_in(app)] == [1, 1, 1]
     assert "3 had been added before" in notices(slack)[-1].text
+
+
+async def test_database_is_looked_up_once_for_a_batch(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[object] = []
+    choose = LookupService.choose
+
+    async def counted(self: LookupService, *named: Any) -> DatabaseKey:
+        chosen.append(named)
+        return await choose(self, *named)
+
+    with unseen(slack):
+        for seed in range(3):
+            await slack.upload(slack.host(picture(seed), f"part {seed}.jpg"))
+    app = await start()
+    await fill(app, "parts")
+    monkeypatch.setattr(LookupService, "choose", counted)
+    await run_command(slack, "import here in:parts")
+    assert (await over(app)).added == 3
+    # By the command, and by the import.
+    assert len(chosen) == 2
 
 
 async def test_guard_channel_adds_what_is_new_and_reports_no_old_repost(slack: FakeSlack, start: Start) -> None:
