@@ -200,7 +200,9 @@ class ShareRunner:
         if mode is ChannelMode.LOOKUP:
             await self._look_up(share, database, answer)
             return
-        if reposts := await self._collector.collect(share, database, mode):
+        with self._lookup.in_foreground():
+            reposts = await self._collector.collect(share, database, mode)
+        if reposts:
             await self._report_reposts(share, database, reposts, answer)
 
     async def _report_reposts(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bot.domain.catalogue import DatabaseInfo
@@ -139,6 +140,15 @@ class LookupService:
         """Seconds since the last lookup ended; 0 while one runs."""
         return 0.0 if self._running else time.monotonic() - self._ended_at
 
+    @contextmanager
+    def in_foreground(self) -> Iterator[None]:
+        """Count as a lookup inside the context: what people wait for, and background work pauses for."""
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running, self._ended_at = self._running - 1, time.monotonic()
+
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """Return the workspace's databases, ordered by name."""
         return await self._catalogue.databases(workspace)
@@ -177,11 +187,8 @@ class LookupService:
                 return LookupResult(name, problem=str(error))
 
         # Wait for all before raising, so that no search keeps running in the background.
-        self._running += 1
-        try:
+        with self.in_foreground():
             outcomes = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)
-        finally:
-            self._running, self._ended_at = self._running - 1, time.monotonic()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

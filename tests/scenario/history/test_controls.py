@@ -10,11 +10,12 @@ import pytest
 from bot.app.slack_app import SlackApp
 from bot.blocks.ids import ActionId
 from bot.blocks.wording.imports import HISTORY_NEEDS_REINDEX
+from bot.domain.catalogue import ImageRecord
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import ModelMismatch
-from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import HistoryImport, HistoryStatus
-from bot.services.channels.collection import CollectService
+from bot.domain.identifiers import DatabaseKey, WorkspaceId
+from bot.domain.jobs import HistoryImport, HistoryPage, HistoryStatus, NewHistoryImport
+from bot.services.channels.collection import CollectService, SharedImage
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.past import hurry, import_of, notices, over, picture, unseen
@@ -112,6 +113,45 @@ async def test_import_into_a_database_of_another_model_waits(
     assert (given.status, given.reason) == (HistoryStatus.RUNNING, HISTORY_NEEDS_REINDEX)
     await app.services.storage.history.postpone(given.id, datetime.now(UTC))
     assert (await over(app)).added == MESSAGES
+
+
+async def test_history_is_listed_again_if_slack_forgets_its_cursor(slack: FakeSlack, start: Start) -> None:
+    await past_messages(slack)
+    app = await start()
+    await fill(app, "parts")
+    assert app.identity is not None
+    slack.refuse_next("conversations.history", "invalid_cursor")
+    new = NewHistoryImport(
+        workspace=WorkspaceId(app.identity.workspace),
+        enterprise="",
+        channel=GENERAL,
+        database="parts",
+        latest="9999999999.000000",
+    )
+    await app.services.storage.history.start(new, HistoryPage(count=200, cursor="forgotten"))
+    done = await over(app)
+    # With the bot's own message.
+    assert (done.status, done.messages, done.added) == (HistoryStatus.DONE, MESSAGES + 1, MESSAGES)
+
+
+async def test_live_shares_go_before_past_pictures(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    waits: list[bool] = []
+    collect = CollectService.collect
+
+    async def observed(self: CollectService, key: DatabaseKey, shared: SharedImage) -> ImageRecord:
+        waits.append(app.services.lookup.idle_s == 0)
+        return await collect(self, key, shared)
+
+    monkeypatch.setattr(CollectService, "collect", observed)
+    await slack.wait_for_reaction(await slack.upload(slack.host(picture(1), "live.jpg")))
+    await settled(slack, app)
+    assert waits == [True]
+    assert app.services.lookup.idle_s > 0
 
 
 @pytest.mark.parametrize("since", ["", " since:90d"])

@@ -13,6 +13,7 @@ from bot.domain.jobs import HistoryStatus, NewHistoryImport
 from bot.services.search.lookup import LookupService
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
+from tests.scenario.support.home import open_home
 from tests.scenario.support.past import hurry, import_of, notices, over, picture, unseen
 from tests.scenario.support.requests import run_command
 from tests.scenario.support.shares import ORIGINAL, edited_copy, entities, images_in, settled, watch
@@ -152,6 +153,18 @@ async def test_channel_that_adds_nothing_needs_a_database(slack: FakeSlack, star
     assert await import_of(app) is None
     await slack.press(answer, ActionId.RUN_COMMAND)
     assert (await over(app)).status is HistoryStatus.DONE
+    assert await entities(app) == ["valve"]
+
+
+async def test_app_home_adds_past_pictures_of_a_channel(slack: FakeSlack, start: Start) -> None:
+    with unseen(slack):
+        await slack.upload(slack.host(picture(1), "valve.jpg"))
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    home = await open_home(slack)
+    await slack.press_in_view(home, ActionId.IMPORT_HISTORY, about=GENERAL)
+    assert (await over(app)).added == 1
     assert await entities(app) == ["valve"]
 
 
