@@ -38,17 +38,18 @@ class HistoryProgress:
     def __init__(self, imports: HistoryImports, calls_per_min: int) -> None:
         self._imports = imports
         self._calls_per_min = calls_per_min
-        self._shown: TTLCache[int, tuple[float, HistoryStatus]] = TTLCache(1000, 3600)
+        self._shown: TTLCache[int, tuple[float, HistoryStatus, bool]] = TTLCache(1000, 3600)
 
     async def show(self, number: int, client: AsyncWebClient) -> None:
         """Show how far an import is, unless it was shown just now."""
         given = await self._imports.get(number)
         if given is None or given.is_catch_up:
             return
-        shown_at, status = self._shown.get(number, (0.0, None))
-        if status is given.status and time.monotonic() - shown_at < EVERY_S:
+        shown_at, *shown = self._shown.get(number, (0.0, None, False))
+        # Slack's limit shows with the first page, and says how long the import takes.
+        if shown == [given.status, given.is_limited] and time.monotonic() - shown_at < EVERY_S:
             return
-        self._shown[number] = (time.monotonic(), given.status)
+        self._shown[number] = (time.monotonic(), given.status, given.is_limited)
         try:
             await self._show(given, client)
             after = await self._imports.get(number)

@@ -93,7 +93,8 @@ def history_started(channel: str, estimate: str) -> str:
 
 def history_takes(messages: int, seconds: float) -> str:
     """Return how long about this many messages take."""
-    return f"About {messages:,} messages take {duration(seconds)}."
+    take = "takes" if messages == 1 else "take"
+    return f"About {_messages(messages)} {take} {duration(seconds)}."
 
 
 def history_pace(page: int, messages_a_minute: int) -> str:
@@ -133,7 +134,7 @@ def history_paused(done: int, pictures: int) -> str:
 def history_result(status: str, messages: int, done: int, known: int, refused: int) -> str:
     """Return what an import that is over has done; ``status`` is ``done``, ``stopped`` or ``failed``."""
     begin = {"done": "Past pictures added", "stopped": "Import stopped", "failed": "Import ended early"}[status]
-    details = [f"{_pictures(done)} from {messages:,} messages"]
+    details = [f"{_pictures(done)} from {_messages(messages)}"]
     if known:
         details.append(f"{known:,} had been added before")
     if refused:
@@ -156,3 +157,7 @@ def history_waits(reason: str) -> str:
 
 def _pictures(number: int) -> str:
     return f"{number:,} picture{'' if number == 1 else 's'}"
+
+
+def _messages(number: int) -> str:
+    return f"{number:,} message{'' if number == 1 else 's'}"

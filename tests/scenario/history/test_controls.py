@@ -16,6 +16,7 @@ from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, WorkspaceId
 from bot.domain.jobs import HistoryImport, HistoryPage, HistoryStatus, NewHistoryImport
 from bot.services.channels.collection import CollectService, SharedImage
+from handlers.history import progress
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.past import hurry, import_of, notices, over, picture, unseen
@@ -132,6 +133,27 @@ async def test_history_is_listed_again_if_slack_forgets_its_cursor(slack: FakeSl
     done = await over(app)
     # With the bot's own message.
     assert (done.status, done.messages, done.added) == (HistoryStatus.DONE, MESSAGES + 1, MESSAGES)
+
+
+async def test_message_of_an_import_from_the_command_line_says_at_once_that_the_app_is_limited(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await past_messages(slack)
+    app = await start()
+    await fill(app, "parts")
+    assert app.identity is not None
+    monkeypatch.setattr(progress, "EVERY_S", 600.0)
+    slack.limit_histories(per_minute=1, page=15)
+    new = NewHistoryImport(
+        workspace=WorkspaceId(app.identity.workspace),
+        enterprise="",
+        channel=GENERAL,
+        database="parts",
+        latest="9999999999.000000",
+    )
+    await app.services.storage.history.start(new)
+    await slack.wait_until(lambda: bool(notices(slack)) and "1,000 messages take" in notices(slack)[-1].everything)
+    assert "an operator" in notices(slack)[-1].everything
 
 
 async def test_live_shares_go_before_past_pictures(

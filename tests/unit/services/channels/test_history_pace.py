@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.blocks.wording.imports import duration
+from bot.blocks.wording.imports import duration, history_result, history_takes
 from bot.domain.jobs import HistoryPage
 from bot.services.channels.history_pace import CallPacer, PastWork, ReadingPace, estimated_messages
 from tests.fakes.clock import Clock
@@ -62,6 +62,12 @@ def test_time_is_estimated_from_the_newest_page() -> None:
 )
 def test_durations_are_told_roughly(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_counts_agree_with_their_nouns() -> None:
+    assert history_takes(1, 5) == "About 1 message takes less than a minute."
+    assert history_takes(2000, 5) == "About 2,000 messages take less than a minute."
+    assert history_result("done", 1, 1, 0, 0) == "*Past pictures added*: 1 picture from 1 message."
 
 
 def test_past_work_counts_while_it_runs() -> None:
