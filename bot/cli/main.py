@@ -12,16 +12,12 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import serve_api
-from bot.cli.catalogue import databases, edit, history, images, import_export, search, text
-from bot.cli.doctor import doctor
-from bot.cli.maintenance import engine, feedback, migration, reconciliation
-from bot.cli.session import CommandContext, context_of
+from bot.cli.commands import CommandGroup
 from bot.cli.terminal.encoding import print_in_any_encoding
 from bot.cli.terminal.exit_codes import SUMMARY, ExitCode, NotConfirmed, code_for
 from bot.cli.terminal.interrupts import handled_interrupts
 from bot.cli.terminal.output import print_line, print_remark, show_error
-from bot.cli.terminal.usage import VsearchCommand, VsearchGroup, usage_sentence, use_plain_help
+from bot.cli.terminal.usage import usage_sentence
 from bot.domain.errors import (
     BackendCannotFetch,
     BackendCredentials,
@@ -38,7 +34,7 @@ log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="vsearch",
-    cls=VsearchGroup,
+    cls=CommandGroup,
     help="Search images by picture. Without a command, start the Slack bot.",
     epilog=SUMMARY,
     no_args_is_help=False,
@@ -46,22 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(use_plain_help(databases.app), name="db", cls=VsearchGroup, rich_help_panel="Images")
-for _commands in (
-    images.app,
-    edit.app,
-    import_export.app,
-    history.app,
-    search.app,
-    text.app,
-    engine.app,
-    feedback.app,
-    reconciliation.app,
-    migration.app,
-    doctor.app,
-    serve_api.app,
-):
-    app.add_typer(use_plain_help(_commands))
 
 
 _REPORT_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")
@@ -105,18 +85,14 @@ def begin(
     ] = False,
 ) -> None:
     """Keep the global options for the command; without a command, start the bot."""
-    ctx.obj = CommandContext(data_dir, workspace, debug=debug)
+    from bot.cli.session import CommandContext  # noqa: PLC0415 - --help needs no settings: 50 ms
+
+    context = ctx.obj = CommandContext(data_dir, workspace, debug=debug)
     if ctx.invoked_subcommand is None:
-        context_of(ctx).serve()
+        context.serve()
     elif ctx.invoked_subcommand not in _REPORT_UNKNOWN_SETTINGS:
-        for remark in context_of(ctx).unknown_settings():
+        for remark in context.unknown_settings():
             print_remark(remark, "yellow")
-
-
-@app.command(cls=VsearchCommand, rich_help_panel="Bot")
-def serve(ctx: typer.Context) -> None:
-    """Start the Slack bot (the default without a command)."""
-    context_of(ctx).serve()
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from bot.config.validation import missing_api_keys, unusable_model
 app = typer.Typer()
 
 
-@app.command("serve-api", rich_help_panel="Bot")
+@app.command("serve-api")
 def serve_api(
     ctx: typer.Context,
     host: Annotated[

@@ -13,6 +13,7 @@ from bot.cli.terminal.exit_codes import NotConfirmed
 from bot.cli.terminal.options import AsJson, Yes, ask, confirm
 from bot.cli.terminal.output import counted, print_line, show_json, show_table, when
 from bot.cli.terminal.progress import ProgressLine
+from bot.cli.terminal.usage import VsearchGroup
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import InvalidInput, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from bot.app.services import Services
     from bot.storage.sql_storage import SqlStorage
 
-app = typer.Typer(help="Create, list, give and delete databases.", no_args_is_help=True)
+app = typer.Typer(
+    name="db", cls=VsearchGroup, help="Create, list, give and delete databases.", no_args_is_help=True
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the database.", show_default=False)]
 

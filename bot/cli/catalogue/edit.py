@@ -27,7 +27,7 @@ class _Change:
     note: Note | None
 
 
-@app.command(rich_help_panel="Images")
+@app.command()
 def edit(
     ctx: typer.Context,
     *,

@@ -20,7 +20,7 @@ app = typer.Typer()
 _CHANNEL = re.compile(r"(?:https://\S+/(?:archives|client/[A-Z0-9]+)/)?#?([CG][A-Z0-9]{2,30})(?:[/?]\S*)?")
 
 
-@app.command(rich_help_panel="Images")
+@app.command()
 def history(
     ctx: typer.Context,
     *,

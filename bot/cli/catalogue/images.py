@@ -54,7 +54,7 @@ class _AddOutcome:
     is_edited: bool = False
 
 
-@app.command(rich_help_panel="Images")
+@app.command()
 def add(
     ctx: typer.Context,
     *,
@@ -139,7 +139,7 @@ def _print_report(outcomes: Sequence[_AddOutcome], key: DatabaseKey) -> None:
             print_line(f"{outcome.image} is already in “{key.name}” as “{outcome.entity}”{instead}.")
 
 
-@app.command("images", rich_help_panel="Images")
+@app.command("images")
 def list_images(
     ctx: typer.Context,
     *,
@@ -207,7 +207,7 @@ def document(record: ImageRecord, location: str | None = None) -> dict[str, obje
     } | stored
 
 
-@app.command(rich_help_panel="Images")
+@app.command()
 def delete(
     ctx: typer.Context,
     *,

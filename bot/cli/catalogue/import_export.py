@@ -35,7 +35,7 @@ PENDING_POINTS = (
 )
 
 
-@app.command("import", rich_help_panel="Import and export")
+@app.command("import")
 def import_pictures(
     ctx: typer.Context,
     *,
@@ -184,7 +184,7 @@ def _document(key: DatabaseKey, report: ImportReport, options: ImportOptions) ->
     }
 
 
-@app.command("export", rich_help_panel="Import and export")
+@app.command("export")
 def export_pictures(
     ctx: typer.Context,
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="A folder, created if it doesn't exist.")],

@@ -57,7 +57,7 @@ class _Request:
     reads_text: bool
 
 
-@app.command(rich_help_panel="Images")
+@app.command()
 def search(
     ctx: typer.Context,
     *,

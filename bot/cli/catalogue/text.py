@@ -27,7 +27,7 @@ app = typer.Typer()
 NOT_READ = "Text in pictures is not read here. Set VSEARCH_READ_TEXT=on, and install the package rapidocr."
 
 
-@app.command(rich_help_panel="Images")
+@app.command()
 def find(
     ctx: typer.Context,
     *,
@@ -83,7 +83,7 @@ def _document(result: FindResult) -> dict[str, object]:
     }
 
 
-@app.command("read-text", rich_help_panel="Maintenance")
+@app.command("read-text")
 def read_text(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Read the text of all stored pictures now, instead of in the background. Run it again to continue."""
     counts, finished = context_of(ctx).run_with_services_for_all(_read_all)

@@ -20,7 +20,7 @@ app = typer.Typer()
 _SHOWN = {CheckStatus.OK: ("✓", "green"), CheckStatus.NOTE: ("–", "yellow"), CheckStatus.WRONG: ("✗", "bold red")}
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Check the set-up and say what to do about each problem."""
     from bot.cli.doctor.report import run_checks  # noqa: PLC0415 - slow import

@@ -29,7 +29,7 @@ app = typer.Typer()
 DatabaseArgument = Annotated[str | None, typer.Argument(metavar="DB", help="Same as --in.", show_default=False)]
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def reindex(
     ctx: typer.Context,
     name: DatabaseArgument = None,
@@ -112,7 +112,7 @@ def _end(outcomes: Sequence[Indexed]) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def calibrate(
     ctx: typer.Context,
     name: DatabaseArgument = None,

@@ -17,7 +17,7 @@ from bot.domain.identifiers import DatabaseKey
 app = typer.Typer()
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def feedback(
     ctx: typer.Context,
     name: DatabaseArgument = None,

@@ -48,7 +48,7 @@ def _back_end(name: str) -> str:
     return name.lower()
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def migrate(
     ctx: typer.Context,
     to: Annotated[
@@ -118,7 +118,7 @@ def _print_report(outcome: ReconcileOutcome, before: str, to: str) -> None:
             )
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def retire(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(parser=_back_end, metavar="BACKEND", help=f"One of {', '.join(BACK_ENDS)}.")],

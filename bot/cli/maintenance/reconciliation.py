@@ -30,7 +30,7 @@ MAX_SHOWN = 20
 RESUME_HINT = "Interrupted. Nothing is lost. Run the same command again to continue."
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def reconcile(
     ctx: typer.Context,
     database: Annotated[

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import HAS_RICH, TyperCommand, TyperGroup
 
 _NOISE = re.compile(r"^Value error, ")
 _RANGE = "Input should be"
@@ -26,6 +26,15 @@ class VsearchGroup(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, for parsing and for the help."""
         return _without_types(super().get_params(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help; plain if typer's is."""
+        if not HAS_RICH or self.rich_markup_mode is None:
+            super().format_help(ctx, formatter)
+            return
+        from bot.cli.terminal.help import print_group_help  # noqa: PLC0415 - only the help draws panels
+
+        print_group_help(self, ctx)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. Raises typer.Abort after Ctrl-C, which typer would end without a word."""
