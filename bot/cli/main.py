@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,8 +28,6 @@ from bot.domain.errors import (
     SettingsError,
 )
 from bot.telemetry.redaction import redact
-
-log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="vsearch",

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 from dotenv import dotenv_values
 
+from bot.cli.terminal.cancellation import cancelled_by_interrupt
 from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
-from bot.cli.terminal.interrupts import cancelled_by_interrupt
 from bot.config.settings import Check, Settings
 from bot.config.unknown import unknown_settings
 from bot.config.validation import contradicting_data_dir, missing_credentials, unusable_model

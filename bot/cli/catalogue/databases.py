@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from bot.app.services import Services
     from bot.storage.sql_storage import SqlStorage
 
-app = typer.Typer(
-    name="db", cls=VsearchGroup, help="Create, list, give and delete databases.", no_args_is_help=True
-)
+app = typer.Typer(name="db", cls=VsearchGroup, help="Create, list, give and delete databases.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the database.", show_default=False)]
 

@@ -11,8 +11,8 @@ import typer
 
 from bot.adapters.port import CompletingPoints
 from bot.cli.session import ServiceSession, StorageSession, context_of
+from bot.cli.terminal.cancellation import stop_on_interrupt
 from bot.cli.terminal.exit_codes import ExitCode
-from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json
 from bot.cli.terminal.progress import ProgressLine

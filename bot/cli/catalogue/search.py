@@ -31,8 +31,8 @@ from bot.cli.catalogue.search_output import (
     show_summary,
 )
 from bot.cli.session import ServiceSession, context_of
+from bot.cli.terminal.cancellation import stop_on_interrupt
 from bot.cli.terminal.exit_codes import ExitCode
-from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import counted, print_remark
 from bot.cli.terminal.progress import ProgressLine

@@ -9,8 +9,8 @@ import typer
 from bot.cli.catalogue.images import document
 from bot.cli.catalogue.records import SHORT
 from bot.cli.session import ServiceSession, context_of
+from bot.cli.terminal.cancellation import stop_on_interrupt
 from bot.cli.terminal.exit_codes import ExitCode
-from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import clean, counted, is_terminal, print_line, print_remark, show_json, show_table
 from bot.cli.terminal.progress import ProgressLine

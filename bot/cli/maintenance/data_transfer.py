@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from bot.cli.maintenance.reconciliation import end
 from bot.cli.session import CommandContext
-from bot.cli.terminal.interrupts import stop_on_interrupt
+from bot.cli.terminal.cancellation import stop_on_interrupt
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json, show_table
 from bot.cli.terminal.progress import ProgressLine
 from bot.services.maintenance.data_transfer import TransferPhase, TransferResult, TransferService

@@ -21,7 +21,7 @@ from bot.cli.maintenance.reconciliation import (
     show_findings,
 )
 from bot.cli.session import CommandContext, context_of
-from bot.cli.terminal.interrupts import stop_on_interrupt
+from bot.cli.terminal.cancellation import stop_on_interrupt
 from bot.cli.terminal.options import AsJson, Yes, confirm
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json
 from bot.cli.terminal.progress import ProgressLine

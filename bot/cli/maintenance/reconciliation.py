@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from bot.cli.session import CommandContext, ServiceSession, context_of
+from bot.cli.terminal.cancellation import stop_on_interrupt
 from bot.cli.terminal.exit_codes import ExitCode
-from bot.cli.terminal.interrupts import stop_on_interrupt
 from bot.cli.terminal.options import AsJson
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json, show_table
 from bot.cli.terminal.progress import ProgressLine

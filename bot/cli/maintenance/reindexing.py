@@ -10,7 +10,7 @@ from bot.adapters.embedded.ports import FeatureExtractor
 from bot.adapters.embedded.reindexer import Reindexer, ReindexResult
 from bot.app.back_ends.dependencies import threads_of
 from bot.app.back_ends.embedded import load_model
-from bot.cli.terminal.interrupts import stop_on_interrupt
+from bot.cli.terminal.cancellation import stop_on_interrupt
 from bot.cli.terminal.progress import ProgressLine
 from bot.config.settings import Settings
 from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich import box
 from rich.align import Align
 from rich.columns import Columns
 from rich.console import Console, RenderableType

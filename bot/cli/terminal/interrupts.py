@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from types import FrameType
-from typing import NoReturn, TypeVar
-
-import typer
+from typing import NoReturn
 
 from bot.cli.terminal.exit_codes import ExitCode
-from bot.cli.terminal.output import print_remark
-
-T = TypeVar("T")
 
 AGAIN = "(press Ctrl-C again to stop at once)"
 STOPPED_AT_ONCE = "Stopped at once. What was reported as done is kept."
@@ -40,7 +34,7 @@ class Interrupts:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._received_at: float | None = None
-        self._actions: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]] | None] = []
+        self._actions: list[Callable[[], object] | None] = []
 
     def receive(self, _number: int, _frame: FrameType | None) -> None:
         """Handle a signal. Python calls this in the main thread, between any two instructions."""
@@ -52,13 +46,12 @@ class Interrupts:
         self._received_at = now
         if not self._actions or (innermost := self._actions[-1]) is None:
             raise KeyboardInterrupt
-        loop, action = innermost
-        loop.call_soon_threadsafe(action)
+        innermost()
 
     @contextmanager
     def first(self, action: Callable[[], object]) -> Iterator[None]:
-        """Call ``action`` in the running event loop when the first signal arrives."""
-        self._actions.append((asyncio.get_running_loop(), action))
+        """Call ``action`` when the first signal arrives, in the signal's handler."""
+        self._actions.append(action)
         try:
             yield
         finally:
@@ -89,10 +82,15 @@ def handled_interrupts(*, as_json: bool) -> Iterator[None]:
     interrupts = Interrupts(as_json=as_json)
     token = _current.set(interrupts)
     try:
-        with _handler(signal.SIGINT, interrupts):
+        with signal_handler(signal.SIGINT, interrupts):
             yield
     finally:
         _current.reset(token)
+
+
+def current_interrupts() -> Interrupts:
+    """Return what signals do in the running command."""
+    return _current.get()
 
 
 def raising_interrupts() -> AbstractContextManager[None]:
@@ -101,45 +99,12 @@ def raising_interrupts() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _handler(number: signal.Signals, interrupts: Interrupts) -> Iterator[None]:
+def signal_handler(number: signal.Signals, interrupts: Interrupts) -> Iterator[None]:
     """Handle a signal, in the main thread: Python allows it nowhere else."""
     with ExitStack() as restored:
         with suppress(ValueError):
             restored.callback(signal.signal, number, signal.signal(number, interrupts.receive))
         yield
-
-
-async def cancelled_by_interrupt(work: Coroutine[None, None, T]) -> T:
-    """Return the result of ``work``. The first Ctrl-C cancels it; then this raises typer.Abort."""
-    task, interrupts = asyncio.current_task(), _current.get()
-    assert task is not None
-
-    def cancel() -> None:
-        print_remark(f"Stopping … {AGAIN}")
-        task.cancel()
-
-    with interrupts.first(cancel):
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if interrupts.received:
-                raise typer.Abort from None
-            raise
-
-
-@contextmanager
-def stop_on_interrupt() -> Iterator[asyncio.Event]:
-    """Yield an event that the first SIGINT or SIGTERM sets; a second one ends the program at once."""
-    stop, interrupts = asyncio.Event(), _current.get()
-
-    def interrupted() -> None:
-        stop.set()
-        print_remark(f"Finishing the work in progress … {AGAIN}")
-
-    with ExitStack() as handlers:
-        handlers.enter_context(interrupts.first(interrupted))
-        handlers.enter_context(_handler(signal.SIGTERM, interrupts))
-        yield stop
 
 
 def stop_at_once(*, as_json: bool) -> NoReturn:

@@ -13,12 +13,8 @@ import pytest
 import typer
 
 from bot.cli.terminal import interrupts
-from bot.cli.terminal.interrupts import (
-    cancelled_by_interrupt,
-    handled_interrupts,
-    raising_interrupts,
-    stop_on_interrupt,
-)
+from bot.cli.terminal.cancellation import cancelled_by_interrupt, stop_on_interrupt
+from bot.cli.terminal.interrupts import handled_interrupts, raising_interrupts
 
 BUSY = """
 import os, signal, threading, time
@@ -33,7 +29,8 @@ async def work():
 """
 COMMAND = """
 import asyncio
-from bot.cli.terminal.interrupts import handled_interrupts, stop_on_interrupt
+from bot.cli.terminal.cancellation import stop_on_interrupt
+from bot.cli.terminal.interrupts import handled_interrupts
 async def main():
     with stop_on_interrupt():
         await work()
