@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,21 +12,8 @@ import typer
 
 from bot.cli.commands import CommandGroup
 from bot.cli.terminal.encoding import print_in_any_encoding
-from bot.cli.terminal.exit_codes import SUMMARY, ExitCode, NotConfirmed, code_for
+from bot.cli.terminal.exit_codes import SUMMARY, ExitCode
 from bot.cli.terminal.interrupts import handled_interrupts
-from bot.cli.terminal.output import print_line, print_remark, show_error
-from bot.cli.terminal.usage import usage_sentence
-from bot.domain.errors import (
-    BackendCannotFetch,
-    BackendCredentials,
-    BackendError,
-    BackendLost,
-    BackendQuota,
-    BotError,
-    ModelMismatch,
-    SettingsError,
-)
-from bot.telemetry.redaction import redact
 
 app = typer.Typer(
     name="vsearch",
@@ -47,7 +33,7 @@ _REPORT_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print_line(f"vsearch {installed_version()}")
+        typer.echo(f"vsearch {installed_version()}")
         raise typer.Exit
 
 
@@ -88,8 +74,7 @@ def begin(
     if ctx.invoked_subcommand is None:
         context.serve()
     elif ctx.invoked_subcommand not in _REPORT_UNKNOWN_SETTINGS:
-        for remark in context.unknown_settings():
-            print_remark(remark, "yellow")
+        context.print_unknown_settings()
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -105,50 +90,8 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output closed the pipe early, as `| head` does.
         sys.stderr.close()
         return ExitCode.FAILED
-    except (KeyboardInterrupt, typer.Abort):
-        show_error("Interrupted.", ExitCode.INTERRUPTED, as_json=as_json, label="")
-        return ExitCode.INTERRUPTED
-    except NotConfirmed as answer:
-        show_error(str(answer), ExitCode.FAILED, as_json=as_json, label="")
-        return ExitCode.FAILED
-    except typer.TyperException as error:
-        context = getattr(error, "ctx", None)
-        program = context.command_path if context else "vsearch"
-        message = usage_sentence(error)
-        end = "" if message.endswith("?") else "."
-        show_error(f"{message}{end} See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
-        return ExitCode.USAGE
-    except Exception as error:  # noqa: BLE001 - every error must end in a message and an exit code
-        if debug:
-            sys.stderr.write(redact(traceback.format_exc()))
-        code = code_for(error)
-        show_error(redact(sentence_for(error)), code, as_json=as_json)
-        return code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all must end in a message and an exit code
+        from bot.cli.failures import show_failure  # noqa: PLC0415 - most commands don't fail
+
+        return show_failure(error, as_json=as_json, debug=debug)
     return result if isinstance(result, int) else ExitCode.OK
-
-
-DOCTOR = "Run “vsearch doctor” to find the cause."
-
-_ADVICE: dict[type[BackendError], str] = {
-    BackendLost: "Run “vsearch reconcile --mend” to add its images again.",
-    BackendCredentials: "Check SHOWAPI_APP_KEY and SHOWAPI_DS_ID.",
-    BackendQuota: "Buy more calls for the account.",
-    BackendCannotFetch: "Check that PUBLIC_BASE_URL leads to HOST and PORT on this machine.",
-}
-
-
-def sentence_for(error: Exception) -> str:
-    """Return the message for an error that ends a command: what happened and what to do."""
-    if isinstance(error, SettingsError):
-        return "\n".join(error.problems)
-    if isinstance(error, BackendError):
-        text = str(error).rstrip(".")
-        advice = next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), DOCTOR)
-        return f"{text[:1].upper()}{text[1:]}. {advice}"
-    if isinstance(error, ModelMismatch):
-        return f"“{error.database}” was indexed with another model or version. Run “vsearch reindex {error.database}”."
-    if isinstance(error, BotError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'A file'}: {error.strerror}."
-    return f"Unexpected error ({type(error).__name__}: {error}). Run the command again with --debug to see where."

@@ -18,7 +18,8 @@ import typer
 from dotenv import dotenv_values
 
 from bot.cli.terminal.cancellation import cancelled_by_interrupt
-from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
+from bot.cli.terminal.errors import WorkspaceIsEmpty
+from bot.cli.terminal.output import print_remark
 from bot.config.settings import Check, Settings
 from bot.config.unknown import unknown_settings
 from bot.config.validation import contradicting_data_dir, missing_credentials, unusable_model
@@ -124,6 +125,11 @@ class CommandContext:
     def unknown_settings(self) -> tuple[str, ...]:
         """Return a sentence for each name in the environment and in ``.env`` that is probably a misspelled setting."""
         return unknown_settings(os.environ, _env_file())
+
+    def print_unknown_settings(self) -> None:
+        """Print these sentences on standard error."""
+        for sentence in self.unknown_settings():
+            print_remark(sentence, "yellow")
 
     def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
         """Run work that needs only catalogue and pictures; loads no model and no index."""

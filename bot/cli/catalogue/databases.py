@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.session import ServiceSession, StorageSession, context_of, find_or_list
-from bot.cli.terminal.exit_codes import NotConfirmed
+from bot.cli.terminal.errors import NotConfirmed
 from bot.cli.terminal.options import AsJson, Yes, ask, confirm
 from bot.cli.terminal.output import counted, print_line, show_json, show_table, when
 from bot.cli.terminal.progress import ProgressLine

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.terminal.exit_codes import NotConfirmed
+from bot.cli.terminal.errors import NotConfirmed
 from bot.cli.terminal.interrupts import raising_interrupts
 from bot.cli.terminal.output import print_remark
 from bot.domain.errors import InvalidInput
