@@ -16,7 +16,7 @@ _BOT, _IMAGES, _FILES, _MAINTENANCE = "Bot", "Images", "Import and export", "Mai
 
 
 class LazyCommand(TyperCommand):
-    """A command, or group of commands, whose module is imported when somebody runs it or asks for its help.
+    """A command whose module is imported when somebody runs it or asks for its help.
 
     ``summary`` is the first paragraph of its help, and ``panel`` the title above it in the list of commands.
     """
@@ -29,8 +29,7 @@ class LazyCommand(TyperCommand):
         """Import the module and return typer's command."""
         app = use_plain_help(import_module(f"bot.cli.{self._module}").app)
         assert isinstance(app, typer.Typer)
-        group = get_group(app)
-        return group if group.name == self.name else group.commands[str(self.name)]
+        return get_group(app).commands[str(self.name)]
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Return a context of the command itself, which then runs it, prints its help or completes its options."""
@@ -39,7 +38,6 @@ class LazyCommand(TyperCommand):
 
 COMMANDS: Sequence[tuple[str, str, str, str]] = (
     ("serve", "serve", _BOT, "Start the Slack bot (the default without a command)."),
-    ("db", "catalogue.databases", _IMAGES, "Create, list, give and delete databases."),
     (
         "add",
         "catalogue.images",
@@ -121,10 +119,43 @@ COMMANDS: Sequence[tuple[str, str, str, str]] = (
 )
 """Name, module below ``bot.cli``, panel and summary of each command, in the order of ``--help``."""
 
+DATABASE_COMMANDS: Sequence[tuple[str, str, str]] = (
+    ("create", "catalogue.databases", "Create an empty database. Names have 2 to 64 characters: a-z, 0-9 and _."),
+    ("list", "catalogue.database_list", "List all databases with their numbers of images and ids."),
+    (
+        "delete-unused-api",
+        "catalogue.databases",
+        "Delete the databases of API keys that are no longer in VSEARCH_API_KEYS. You can't undo this.",
+    ),
+    (
+        "give",
+        "catalogue.databases",
+        "Give a database of the workspace “local” to a Slack workspace, whose members can then search it.",
+    ),
+    ("link", "catalogue.databases", "Show or set the link that each match gets. {id} stands for the id."),
+    (
+        "delete",
+        "catalogue.databases",
+        "Delete a database and all its images, after you type its name. You can't undo this.",
+    ),
+)
+"""The same of ``vsearch db``, without panels."""
+
 
 class CommandGroup(VsearchGroup):
     """The program itself: the group of all commands."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.commands.update((name, LazyCommand(name, *rest)) for name, *rest in COMMANDS)
+        serve, *others = (LazyCommand(*listed) for listed in COMMANDS)
+        self.commands.update({str(command.name): command for command in (serve, _database_group(), *others)})
+
+
+def _database_group() -> VsearchGroup:
+    return VsearchGroup(
+        name="db",
+        commands={name: LazyCommand(name, module, "", summary) for name, module, summary in DATABASE_COMMANDS},
+        help="Create, list, give and delete databases.",
+        no_args_is_help=True,
+        rich_help_panel=_IMAGES,
+    )

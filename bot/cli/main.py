@@ -55,7 +55,7 @@ def installed_version() -> str:
 def begin(
     ctx: typer.Context,
     data_dir: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--data-dir", metavar="DIR", help="Directory for all data; overrides VSEARCH_DATA_DIR."),
     ] = None,
     workspace: Annotated[
@@ -68,13 +68,15 @@ def begin(
     ] = False,
 ) -> None:
     """Keep the global options for the command; without a command, start the bot."""
-    from bot.cli.session import CommandContext  # noqa: PLC0415 - --help needs no settings: 50 ms
+    from bot.cli.context import GlobalOptions  # noqa: PLC0415 - --help reads no settings
 
-    context = ctx.obj = CommandContext(data_dir, workspace, debug=debug)
+    options = ctx.obj = GlobalOptions(None if data_dir is None else Path(data_dir), workspace, debug=debug)
     if ctx.invoked_subcommand is None:
-        context.serve()
+        from bot.cli.serve import serve  # noqa: PLC0415 - the module of the command that runs
+
+        serve(ctx)
     elif ctx.invoked_subcommand not in _REPORT_UNKNOWN_SETTINGS:
-        context.print_unknown_settings()
+        options.print_unknown_settings()
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The session of a command: reads the settings, opens and closes services, finds the workspace and the database.
+"""The session of a command: opens and closes services, finds the workspace and the database.
 
 ``bot.app`` is imported when a command needs it, so that ``--help`` need not load SQLAlchemy (300 ms of CPU time),
 the services (610 ms) or Bolt (1,000 ms).
@@ -7,25 +7,21 @@ the services (610 ms) or Bolt (1,000 ms).
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
-from dotenv import dotenv_values
 
+from bot.cli.context import GlobalOptions, listed, options_of
 from bot.cli.terminal.cancellation import cancelled_by_interrupt
 from bot.cli.terminal.errors import WorkspaceIsEmpty
-from bot.cli.terminal.output import print_remark
-from bot.config.settings import Check, Settings
-from bot.config.unknown import unknown_settings
-from bot.config.validation import contradicting_data_dir, missing_credentials, unusable_model
+from bot.config.settings import Settings
+from bot.config.validation import missing_credentials, unusable_model
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase
-from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
 from bot.services.images.listing import ListingService
 from bot.storage.ports.catalogue import Catalogue
@@ -37,8 +33,6 @@ if TYPE_CHECKING:
     from bot.storage.sql_storage import SqlStorage
 
 T = TypeVar("T")
-
-ENV_FILE = Path(".env")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,7 @@ class StorageSession:
         if not infos:
             raise WorkspaceIsEmpty
         if len(infos) > 1:
-            raise InvalidInput(f"Name a database with --in: {_listed(info.key.name for info in infos)}.")
+            raise InvalidInput(f"Name a database with --in: {listed(info.key.name for info in infos)}.")
         return infos[0].key
 
 
@@ -93,43 +87,13 @@ async def find_or_list(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
     except UnknownDatabase as error:
         names = [info.key.name for info in await catalogue.databases(key.workspace)]
         others = [name for name in names if name != error.did_you_mean]
-        advice = f" Databases: {_listed(names)}." if others else ""
+        advice = f" Databases: {listed(names)}." if others else ""
         raise UnknownDatabase(error.name, error.did_you_mean, advice) from None
 
 
-def _listed(names: Iterable[str], max_shown: int = 10) -> str:
-    listed = list(names)
-    return ", ".join(listed[:max_shown]) + (", …" if len(listed) > max_shown else "")
-
-
 @dataclass(frozen=True, slots=True)
-class CommandContext:
-    """The global options of one run of the program."""
-
-    data_dir: Path | None = None
-    workspace: str | None = None
-    debug: bool = False
-
-    def settings(self, *needs: Check) -> Settings:
-        """Read the settings: options override the environment, which overrides ``.env``.
-
-        ``needs`` are more checks, for what the command is about to do. Raises SettingsError with all problems.
-        """
-        environment = {**_env_file(), **os.environ}
-        if self.data_dir is not None:
-            environment["VSEARCH_DATA_DIR"] = str(self.data_dir)
-            needs = (contradicting_data_dir, *needs)
-        settings = Settings.from_mapping(environment, *needs)
-        return replace(settings, log_level="debug") if self.debug else settings
-
-    def unknown_settings(self) -> tuple[str, ...]:
-        """Return a sentence for each name in the environment and in ``.env`` that is probably a misspelled setting."""
-        return unknown_settings(os.environ, _env_file())
-
-    def print_unknown_settings(self) -> None:
-        """Print these sentences on standard error."""
-        for sentence in self.unknown_settings():
-            print_remark(sentence, "yellow")
+class CommandContext(GlobalOptions):
+    """One run of a command: opens what it needs, with the global options."""
 
     def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
         """Run work that needs only catalogue and pictures; loads no model and no index."""
@@ -199,13 +163,7 @@ class CommandContext:
     async def _workspace(self, settings: Settings, catalogue: Catalogue) -> WorkspaceId:
         if self.workspace is not None:
             return WorkspaceId(self.workspace)
-        known = await catalogue.workspaces()
-        if known and settings.many_workspaces and not settings.slack_bot_token and LOCAL_WORKSPACE not in known:
-            # Anybody may install the app through its page, so the only workspace need not be the operator's.
-            known = (*known, LOCAL_WORKSPACE)
-        if len(known) > 1:
-            raise InvalidInput(f"Name a workspace with --workspace: {_listed(known)}.")
-        return known[0] if known else LOCAL_WORKSPACE
+        return self.choose_workspace(settings, await catalogue.workspaces())
 
 
 class SharedStorage:
@@ -249,12 +207,7 @@ async def _open_storage(settings: Settings) -> AsyncIterator[SqlStorage]:
         await storage.close()
 
 
-def _env_file() -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
-
-
 def context_of(ctx: typer.Context) -> CommandContext:
-    """Return the global options of this run."""
-    context = ctx.find_root().obj
-    assert isinstance(context, CommandContext)
-    return context
+    """Return the context of this run."""
+    options = options_of(ctx)
+    return CommandContext(options.data_dir, options.workspace, debug=options.debug)

@@ -49,6 +49,12 @@ def _sentences(names: list[str], known: list[str], unset: list[str], env_file: M
 
 def _closest(name: str, known: list[str], cutoff: float, skipped: int = 0) -> str | None:
     """Return the setting that a name resembles most, apart from the first ``skipped`` letters, which are the same."""
-    by_rest = {one[skipped:]: one for one in known}
-    found = difflib.get_close_matches(name.upper()[skipped:], by_rest, n=1, cutoff=cutoff)
+    rest = name.upper()[skipped:]
+    # Two texts are at most as similar as their lengths. Comparing them takes ten times as long.
+    by_rest = {
+        one[skipped:]: one
+        for one in known
+        if 2 * min(len(rest), len(one) - skipped) >= cutoff * (len(rest) + len(one) - skipped)
+    }
+    found = difflib.get_close_matches(rest, by_rest, n=1, cutoff=cutoff)
     return by_rest[found[0]] if found else None

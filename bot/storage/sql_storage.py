@@ -18,6 +18,7 @@ from bot.storage.catalogue.catalogue import SqlCatalogue
 from bot.storage.catalogue.deleted_databases import purge_catalogue, remaining_images
 from bot.storage.catalogue.texts.image_words import SqlImageWords
 from bot.storage.catalogue.texts.picture_texts import SqlPictureTexts
+from bot.storage.database_list import ChooseWorkspace, ListedDatabase, read_databases
 from bot.storage.hosted.deleted_databases import purge_ledger
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.hosted.pending_deletions import SqlPendingDeletions
@@ -264,6 +265,10 @@ class SqlStorage:
     def api_images(self) -> SqlApiImages:
         """The URLs of images that were added through our own API server."""
         return SqlApiImages(self._database)
+
+    async def list_databases(self, choose: ChooseWorkspace) -> tuple[ListedDatabase, ...]:
+        """Return the databases of the workspace that ``choose`` picks among those that there are, by name."""
+        return await self._database.read(lambda connection: read_databases(connection, choose))
 
     async def open_pgvector(self) -> tuple[PgvectorVectorStore, PgvectorMaintenance]:
         """Open the pgvector store, and create and fill its table if needed. Raises BackendError."""

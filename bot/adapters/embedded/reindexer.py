@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bot.adapters.embedded.calibration import curves
+from bot.adapters.embedded.calibration.stored import ManualCurve, parse
 from bot.adapters.embedded.engine import pack_features
 from bot.adapters.embedded.ports import FeatureExtractor
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
@@ -71,7 +71,7 @@ class Reindexer:
                 break
         await self._drop_old(database_id)
         # A curve from the database's own pairs comes back by itself.
-        by_hand = isinstance(curves.parse(before.calibration), curves.ManualCurve)
+        by_hand = isinstance(parse(before.calibration), ManualCurve)
         return ReindexResult(done, (), by_hand and before.model_id != self._extractor.model_id)
 
     async def _complete_points(self) -> None:

@@ -1,9 +1,8 @@
-"""``vsearch db``: create, list, give and delete databases."""
+"""``vsearch db``: create, give and delete databases, and set their links."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,9 +10,8 @@ import typer
 from bot.cli.session import ServiceSession, StorageSession, context_of, find_or_list
 from bot.cli.terminal.errors import NotConfirmed
 from bot.cli.terminal.options import AsJson, Yes, ask, confirm
-from bot.cli.terminal.output import counted, print_line, show_json, show_table, when
+from bot.cli.terminal.output import counted, print_line, show_json
 from bot.cli.terminal.progress import ProgressLine
-from bot.cli.terminal.usage import VsearchGroup
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import InvalidInput, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
@@ -23,18 +21,9 @@ if TYPE_CHECKING:
     from bot.app.services import Services
     from bot.storage.sql_storage import SqlStorage
 
-app = typer.Typer(name="db", cls=VsearchGroup, help="Create, list, give and delete databases.", no_args_is_help=True)
+app = typer.Typer()
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the database.", show_default=False)]
-
-
-@dataclass(frozen=True, slots=True)
-class _ListedDatabase:
-    """A database in a listing. ``scores`` says how they are calibrated; None if the back end has its own."""
-
-    info: DatabaseInfo
-    ids: int
-    scores: str | None
 
 
 def _document(info: DatabaseInfo) -> dict[str, object]:
@@ -54,43 +43,6 @@ def create(ctx: typer.Context, name: NameArgument, as_json: AsJson = False) -> N
         show_json(_document(info))
     else:
         print_line(f"Created “{info.key.name}”. Add pictures with “vsearch import FOLDER --in {info.key.name}”.")
-
-
-@app.command("list")
-def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """List all databases with their numbers of images and ids."""
-    context = context_of(ctx)
-
-    async def work(session: StorageSession) -> list[_ListedDatabase]:
-        from bot.adapters.embedded.calibration.curves import describe  # noqa: PLC0415 - slow import
-
-        stored = dict(await session.storage.vectors.read(lambda rows: rows.calibrations()))
-        return [
-            _ListedDatabase(
-                info,
-                await session.storage.catalogue.count_entities(info.key),
-                describe(stored[info.key]) if info.key in stored else None,
-            )
-            for info in await session.all_databases()
-        ]
-
-    listed = context.run_with_storage(work)
-    if as_json:
-        show_json({"databases": [{**_document(one.info), "ids": one.ids, "scores": one.scores} for one in listed]})
-    elif listed:
-        rows = [
-            (
-                one.info.key.name,
-                f"{one.info.images:,}",
-                f"{one.ids:,}",
-                when(one.info.created_at),
-                one.scores or "of the back end",
-            )
-            for one in listed
-        ]
-        show_table(("Database", "Images", "Ids", "Created", "Scores"), rows, right=("Images", "Ids"))
-    else:
-        print_line("There is no database yet. Create one with “vsearch db create NAME”.")
 
 
 @app.command("delete-unused-api")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from bot.adapters.embedded.calibration.curves import describe
+from bot.adapters.embedded.calibration.stored import describe
 from bot.adapters.embedded.model.embedding import BUILT_IN_ID
 from bot.app.back_ends.embedded import load_model
 from bot.cli.doctor.result import CheckResult, CheckStatus

@@ -32,7 +32,7 @@ from bot.storage.catalogue.origins import (
     records_of_entity,
     records_with,
 )
-from bot.storage.catalogue.ownership import forget_slack, move_database, return_to_operator
+from bot.storage.catalogue.ownership import forget_slack, move_database, record_workspace, return_to_operator
 from bot.storage.catalogue.rows import (
     KnownSizes,
     count_entities,
@@ -48,7 +48,7 @@ from bot.storage.catalogue.visibility import (
     hidden_data_ids,
     read_channels,
 )
-from bot.storage.catalogue.workspaces import read_connected, read_workspaces, read_workspaces_of, record_workspace
+from bot.storage.catalogue.workspaces import read_connected, read_workspaces, read_workspaces_of
 from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import databases, images, workspaces

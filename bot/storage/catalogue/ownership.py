@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bot.domain.catalogue import Origin, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind
@@ -19,12 +19,14 @@ from bot.storage.catalogue.rows import bump_revision, database_id_of, lock_in_ba
 from bot.storage.catalogue.texts.origin_words import index_images
 from bot.storage.catalogue.visibility import record_channels
 from bot.storage.sql.dialect import in_batches
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import (
     database_channels,
     databases,
     embedded_databases,
     hosted_databases,
     image_origins,
+    workspaces,
 )
 
 # The back ends' rows change as well, so that a database is never in two workspaces.
@@ -110,3 +112,17 @@ def move_database(connection: Connection, key: DatabaseKey, new: DatabaseKey) ->
     for table in _TABLES:
         moving = (table.c.workspace == key.workspace) & (table.c.name == str(key.name))
         connection.execute(update(table).where(moving).values(workspace=new.workspace, name=str(new.name)))
+
+
+def record_workspace(
+    connection: Connection, workspace: WorkspaceId, enterprise: str, now: datetime, *, adopts_local: bool
+) -> None:
+    """Record a connected workspace. With ``adopts_local``, it gets the local databases if it is the only one."""
+    take_advisory_locks(connection, "workspaces")
+    known = set(connection.execute(select(workspaces.c.id)).scalars())
+    if workspace not in known:
+        connection.execute(insert(workspaces).values(id=workspace, enterprise=enterprise, connected_at=now))
+    elif enterprise:
+        connection.execute(update(workspaces).where(workspaces.c.id == workspace).values(enterprise=enterprise))
+    if adopts_local and not known - {workspace}:
+        adopt_local(connection, workspace)

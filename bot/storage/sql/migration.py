@@ -10,7 +10,6 @@ from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstrain
 from bot.domain.errors import BackendRefused
 from bot.storage.sql import postgres
 from bot.storage.sql.locks.advisory import take_advisory_locks
-from bot.storage.sql.schema.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -67,6 +66,8 @@ def _create_tables(connection: Connection) -> None:
 
     PostgreSQL runs the revisions, because they also set how columns are stored, which the schema does not say.
     """
+    from bot.storage.sql.schema.tables import metadata  # noqa: PLC0415 - most starts create no tables
+
     metadata.create_all(connection, checkfirst=False)
     _VERSION.create(connection)
     connection.execute(insert(_VERSION).values(version_num=HEAD))

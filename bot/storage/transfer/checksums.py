@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Connection, Integer, LargeBinary, Table, cast, func, select
 
 from bot.storage.sql import postgres
-from bot.storage.sql.schema.tables import UtcTime
+from bot.storage.sql.schema.columns import UtcTime
 
 ROWS = "rows"
 

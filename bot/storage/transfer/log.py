@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, insert, inspect, select, update
 
 from bot.domain.errors import BackendRefused, TransferRefused
-from bot.storage.sql.schema.tables import UtcTime
+from bot.storage.sql.schema.columns import UtcTime
 from bot.storage.transfer.checksums import TableChecksums
 
 Position = tuple[Any, ...]

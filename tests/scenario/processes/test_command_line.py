@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.pictures import encoded, photo
 
 PICTURES = 120
@@ -112,16 +114,37 @@ def test_closed_output_pipe_is_no_error(tmp_path: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["db", "list"], ["images", "--in", "parts"]])
-def test_quick_command_loads_no_model_index_or_slack_library(tmp_path: Path, arguments: list[str]) -> None:
-    program = (
-        "import sys; from bot.cli.main import run; run(sys.argv[1:]);"
-        "heavy = {'onnxruntime', 'faiss', 'cv2', 'slack_sdk', 'slack_bolt', 'PIL'} & set(sys.modules);"
-        "sys.exit(f'loaded {heavy}' if heavy else 0)"
-    )
+_SLOW = {"onnxruntime", "faiss", "cv2", "slack_sdk", "slack_bolt", "PIL"}
+_SLOW_WITHOUT_PICTURES = _SLOW | {"numpy", "alembic", "pydantic", "psycopg", "obstore", "httpx", "aiohttp", "starlette"}
+_SLOW_TO_PRINT = {"sqlalchemy", "asyncio", "dotenv", "markdown_it", "pygments"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy", "packages"),
+    [
+        (["--help"], _SLOW_WITHOUT_PICTURES | _SLOW_TO_PRINT, {"cli", "__main__"}),
+        (["--version"], _SLOW_WITHOUT_PICTURES | _SLOW_TO_PRINT | {"rich.console"}, {"cli", "__main__"}),
+        (["db", "list"], _SLOW_WITHOUT_PICTURES, {"cli", "__main__", "adapters", "config", "domain", "storage"}),
+        (["images", "--in", "parts"], _SLOW, None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+async def test_quick_command_loads_only_what_it_needs(
+    tmp_path: Path, arguments: list[str], heavy: set[str], packages: set[str] | None
+) -> None:
+    await (await SqlStorage.open(tmp_path / "data")).close()
+    program = "import sys; from bot.cli.main import run; run(sys.argv[1:]); print(); print(*sys.modules)"
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not heavy & loaded
+    ours = {name for name in loaded if name.startswith(("bot.", "handlers"))}
+    if packages is not None:
+        assert {name.split(".")[1] for name in ours} <= packages
+        # Each takes 0.5 to 2 ms.
+        assert len(ours) <= (50 if "domain" in packages else 12), sorted(ours)
 
 
 def test_output_is_plain_and_utf8_in_any_locale(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from cachetools import TTLCache
 
 from bot.adapters.embedded.calibration import curves
-from bot.adapters.embedded.calibration.curves import Floats, ManualCurve, OwnPairs
+from bot.adapters.embedded.calibration.curves import Floats
+from bot.adapters.embedded.calibration.stored import ManualCurve, OwnPairs, dump, parse
 from bot.adapters.embedded.ports import CalibrationCurve
 from bot.adapters.embedded.store import DatabaseState, VectorRows, VectorStore, state_for_model
 from bot.domain.catalogue import ScoreFit
@@ -31,7 +32,7 @@ class Calibrator:
 
     async def manual_curve(self, database: DatabaseKey) -> CalibrationCurve | None:
         """Return the curve that an operator fitted, or None if the default or the database's own pairs apply."""
-        stored = curves.parse(await self._store.read(lambda rows: rows.state(database).calibration))
+        stored = parse(await self._store.read(lambda rows: rows.state(database).calibration))
         return stored.curve if isinstance(stored, ManualCurve) else None
 
     async def current_curve(self, database: DatabaseKey) -> CalibrationCurve:
@@ -47,7 +48,7 @@ class Calibrator:
             images = rows.count_vectors(state.id, self._model_id)
             with self._lock:
                 self._sizes[state.id] = images
-        return curves.curve_for(curves.parse(state.calibration), images, self._model_id)
+        return curves.curve_for(parse(state.calibration), images, self._model_id)
 
     async def set_manual_curve(self, database: DatabaseKey, curve: CalibrationCurve | None) -> None:
         """Set the database's curve by hand. None restores the default until the database has doubled."""
@@ -55,7 +56,7 @@ class Calibrator:
         def work(rows: VectorRows) -> None:
             state = rows.state(database)
             images = rows.count_vectors(state.id, self._model_id)
-            rows.set_calibration(state.id, curves.dump(OwnPairs(images) if curve is None else ManualCurve(curve)))
+            rows.set_calibration(state.id, dump(OwnPairs(images) if curve is None else ManualCurve(curve)))
 
         await self._store.write(work)
 
@@ -70,7 +71,7 @@ class Calibrator:
             return state.calibration, rows.count_vectors(state.id, self._model_id)
 
         before, images = await self._store.snapshot(state_of)
-        if not curves.is_due(curves.parse(before), images):
+        if not curves.is_due(parse(before), images):
             return None
         entities, embeddings = await self.sample(database)
         measured = await asyncio.to_thread(curves.measure, entities, embeddings, images)
@@ -79,7 +80,7 @@ class Calibrator:
             state = state_for_model(rows, database, self._model_id)
             if state.calibration != before:
                 return None
-            rows.set_calibration(state.id, curves.dump(measured))
+            rows.set_calibration(state.id, dump(measured))
             return images
 
         return await self._store.write(work)

@@ -6,14 +6,13 @@ with the logarithm of that number. docs/scores.md says how the numbers were fitt
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from bot.adapters.embedded.calibration.stored import Calibration, ManualCurve, OwnPairs, parse
 from bot.adapters.embedded.ports import CUSTOM_MODEL, MAX_SIMILARITY_SCORE, CalibrationCurve
 from bot.domain.catalogue import ScoreFit
 
@@ -52,56 +51,6 @@ TYPICAL = 0.37
 ALL_ALIKE, ENTIRELY_ALIKE = 0.68, 0.80
 """Lower quartiles from which a database's own pairs begin to decide, and decide alone. Pages, forms and screens are
 that much alike; for them, the default would call every page similar to every other."""
-
-
-@dataclass(frozen=True, slots=True)
-class OwnPairs:
-    """What a database's own pairs of different ids say. Without a measurement, after a reset, the default applies.
-
-    Attributes:
-        images: Number of images when it was measured, or reset.
-        sampled: How many of them were compared.
-        typical: Lower quartile of the cosines.
-        median: Their median.
-        top: Cosine to the most alike other id that 1 in 10 images exceed, and that 1 in 100 exceed.
-    """
-
-    images: int
-    sampled: int = 0
-    typical: float = 0.0
-    median: float = 0.0
-    top: tuple[float, float] = (0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ManualCurve:
-    """A curve that an operator fitted with ``vsearch calibrate``. It is never changed automatically."""
-
-    curve: CalibrationCurve
-
-
-Calibration = ManualCurve | OwnPairs | None
-
-
-def parse(text: str | None) -> Calibration:
-    """Return a stored calibration: a list of points from an operator, or an object from the database's own pairs."""
-    if text is None:
-        return None
-    stored = json.loads(text)
-    if isinstance(stored, dict):
-        return OwnPairs(**{**stored, "top": tuple(stored["top"])})
-    return ManualCurve(tuple((float(cosine), float(score)) for cosine, score in stored))
-
-
-def dump(calibration: Calibration) -> str | None:
-    """Return a calibration as it is stored."""
-    match calibration:
-        case None:
-            return None
-        case ManualCurve(curve):
-            return json.dumps(curve)
-        case OwnPairs():
-            return json.dumps(asdict(calibration))
 
 
 def default_curve(images: int) -> CalibrationCurve:
@@ -178,14 +127,6 @@ def fit_of(text: str | None) -> ScoreFit | None:
             return ScoreFit(images)
         case _:
             return None
-
-
-def describe(text: str | None) -> str:
-    """Say in words where the scores of a database with this stored calibration come from."""
-    fit = fit_of(text)
-    if fit is None:
-        return "default"
-    return "fitted by hand" if fit.is_by_hand else f"fitted to its own pictures at {fit.images:,} images"
 
 
 def _own_curve(own: OwnPairs, images: int) -> CalibrationCurve:

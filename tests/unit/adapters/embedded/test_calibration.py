@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.embedded.calibration import curves
-from bot.adapters.embedded.calibration.curves import ManualCurve, OwnPairs, curve_for, default_curve, is_due, measure
+from bot.adapters.embedded.calibration.curves import curve_for, default_curve, is_due, measure
+from bot.adapters.embedded.calibration.stored import Calibration, ManualCurve, OwnPairs, dump, parse
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.retrieval.index import Floats
 from bot.adapters.embedded.verification.scoring import similarity_score
@@ -120,15 +121,15 @@ def test_images_of_one_id_are_not_compared() -> None:
         (ManualCurve(((0.3, 0.0), (1.0, 8.9))), 10**6, False),
     ],
 )
-def test_database_calibrates_itself_when_it_has_doubled(stored: curves.Calibration, images: int, due: bool) -> None:
+def test_database_calibrates_itself_when_it_has_doubled(stored: Calibration, images: int, due: bool) -> None:
     assert is_due(stored, images) is due
 
 
 @pytest.mark.parametrize(
     "stored", [None, OwnPairs(7), OwnPairs(9, 8, 0.1, 0.2, (0.3, 0.4)), ManualCurve(((0.1, 2.0),))]
 )
-def test_stored_calibration_is_read_back(stored: curves.Calibration) -> None:
-    assert curves.parse(curves.dump(stored)) == stored
+def test_stored_calibration_is_read_back(stored: Calibration) -> None:
+    assert parse(dump(stored)) == stored
 
 
 async def fill(visual: EmbeddedSearch, storage: SqlStorage, seeds: Sequence[int]) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
-from typer import Typer
+import typer
+from typer import rich_utils
+from typer.main import get_group
 
-from bot.cli import main
+from bot.cli import commands, main
+from bot.cli.commands import LazyCommand
 from bot.cli.terminal.encoding import print_in_any_encoding
 from bot.cli.terminal.exit_codes import ExitCode
 from tests.fixtures.command_line import Vsearch, vsearch
@@ -17,23 +21,79 @@ from tests.fixtures.command_line import Vsearch, vsearch
 __all__ = ["vsearch"]
 
 
-def _commands(app: Typer, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for command in app.registered_commands:
-        assert command.callback is not None
-        yield (*before, command.name or command.callback.__name__.replace("_", "-"))
-    for group in app.registered_groups:
-        assert isinstance(group.typer_instance, Typer)
-        yield from _commands(group.typer_instance, (*before, str(group.name)) if group.name == "db" else before)
+COMMANDS = (*((name,) for name, *_ in commands.COMMANDS), *(("db", name) for name, *_ in commands.DATABASE_COMMANDS))
 
 
-COMMANDS = tuple(_commands(main.app))
+def _program() -> typer.core.TyperGroup:
+    return get_group(main.app)
+
+
+def _lazy_commands() -> list[LazyCommand]:
+    groups = [_program(), _program().commands["db"]]
+    return [one for group in groups for one in vars(group)["commands"].values() if isinstance(one, LazyCommand)]
+
+
+@pytest.mark.parametrize("command", _lazy_commands(), ids=lambda command: command.name)
+def test_list_of_commands_has_the_summary_of_each(command: LazyCommand) -> None:
+    loaded = command.load()
+    assert loaded.name == command.name
+    assert " ".join(str(loaded.help).split("\n\n")[0].split()) == command.help
+    assert loaded.get_short_help_str() == command.get_short_help_str()
+
+
+def test_every_command_of_a_module_is_listed() -> None:
+    listed = {name for names in COMMANDS for name in names[-1:]}
+    for module in {rest[0] for _, *rest in (*commands.COMMANDS, *commands.DATABASE_COMMANDS)}:
+        app = import_module(f"bot.cli.{module}").app
+        assert set(get_group(app).commands) <= listed
+
+
+@pytest.mark.parametrize("path", [(), ("db",)], ids=["vsearch", "db"])
+@pytest.mark.parametrize("environment", [{"COLUMNS": "80"}, {"COLUMNS": "41"}, {"COLUMNS": "120", "FORCE_COLOR": "1"}])
+def test_help_of_groups_is_drawn_as_typer_draws_it(
+    path: tuple[str, ...],
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"TERM": "xterm", **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(rich_utils, "FORCE_TERMINAL", True if "FORCE_COLOR" in environment else None)
+    group: Any = _program()
+    context = group.make_context("vsearch", ["db"])
+    for name in path:
+        group = group.commands[name]
+        context = group.context_class(group, info_name=name, parent=context)
+    rich_utils.rich_format_help(obj=group, ctx=context, markup_mode="rich")
+    expected = capsys.readouterr().out
+    group.format_help(context, None)
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("vsearch im", ["images", "import"]), ("vsearch db l", ["list", "link"]), ("vsearch search --m", ["--min"])],
+)
+def test_shells_complete_commands_and_options(
+    words: str,
+    completed: list[str],
+    vsearch: Vsearch,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("_VSEARCH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    with pytest.raises(SystemExit):
+        vsearch()
+    assert capsys.readouterr().out.split() == completed
 
 
 def test_help_shows_flags_without_a_type(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     wrong = []
     for command in ((), ("db",), *COMMANDS):
-        name = " ".join(command).replace("list-databases", "list")
+        name = " ".join(command)
         outcome = vsearch(*name.split(), "--help")
         assert outcome.code == ExitCode.OK, name
         wrong += [name] if re.search(r"<[a-z]|list\[", outcome.out) else []
