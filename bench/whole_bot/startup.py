@@ -1,4 +1,7 @@
-"""Measure the time from process start to the first answer with 50,000 images, and print where it goes."""
+"""Measure the start: CPU time of quick commands, and the time to the first answer with 50,000 images and where it goes.
+
+A quick command is compared with importing the libraries that it can't do without, in turns.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import asyncio
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,12 +28,20 @@ SIZE = 50_000
 ROUNDS = 5
 TARGET_S = 2.5
 SHOWN_IMPORTS = 12
+QUICK_ROUNDS = 15
+QUICK = (
+    ("--help", ("--help",), "typer, rich", 2.0),
+    ("--version", ("--version",), "typer, rich", 2.0),
+    ("db list", ("db", "list"), "typer, rich, sqlalchemy", 1.5),
+)
+"""Quick commands: name, arguments, the libraries that they need, and the greatest ratio to importing them."""
 _ROOT = Path(__file__).parents[2]
 _IMPORT_TIME = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|( *)(\S+)")
 
 
 async def run() -> list[Row]:
-    """Measure the command line's search, and a process that opens the services and searches."""
+    """Measure quick commands, the command line's search, and a process that opens the services and searches."""
+    quick = await asyncio.to_thread(_quick_commands)
     data = await asyncio.to_thread(synthetic.create_databases, SIZE)
     image = sample_pictures.paths()[-1]
     command = _command(data.data_dir, image)
@@ -40,6 +53,7 @@ async def run() -> list[Row]:
     print("startup, seconds a step: " + ", ".join(f"{name} {spent:.2f}" for name, spent in middle.items()))
     await asyncio.to_thread(_print_slowest_imports, command)
     return [
+        *quick,
         Row(
             f"startup to the first answer, {SIZE:,} images, command line",
             statistics.median(commanded),
@@ -48,6 +62,32 @@ async def run() -> list[Row]:
         ),
         Row(f"startup to the first answer, {SIZE:,} images, services", middle["whole process"], "s", limit=TARGET_S),
     ]
+
+
+def _quick_commands() -> list[Row]:
+    """Return the CPU time of each quick command, and of importing its libraries."""
+    with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
+        program = [sys.executable, "-m", "bot", "--data-dir", folder]
+        commands = {name: [*program, *arguments] for name, arguments, _, _ in QUICK}
+        commands |= {libraries: [sys.executable, "-c", f"import {libraries}"] for _, _, libraries, _ in QUICK}
+        for command in commands.values():
+            _run(command)  # creates the database, fills the page cache, compiles modules
+        spent: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(QUICK_ROUNDS):
+            for name, command in commands.items():
+                spent[name].append(_cpu_ms(command))
+    middle = {name: statistics.median(times) for name, times in spent.items()}
+    return [
+        Row(f"CPU of vsearch {name}", middle[name], "ms", middle[libraries], f"import {libraries}", limit)
+        for name, _, libraries, limit in QUICK
+    ]
+
+
+def _cpu_ms(command: Sequence[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run(command)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
 
 def _command(data_dir: Path, image: Path) -> list[str]:
