@@ -28,6 +28,9 @@ ABANDONED_AFTER_S = 3600
 LISTED = 500
 """Pictures that are compared with the catalogue at a time."""
 
+_THREADS = 4
+"""Threads that write files, because each file waits for the disk."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -44,7 +47,7 @@ class FilePictures:
         self._folder = folder
         self._incoming = folder / "incoming"
         self._database = database
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix="pictures")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pictures")
         self._removals = PictureRemovals(database, clock, self._remove, "the folder")
 
     async def open(self) -> None:
@@ -62,7 +65,8 @@ class FilePictures:
         """Store several pictures, by digest."""
         if not jpegs:
             return
-        puts = [partial(self._put_now, self._path(digest), jpeg) for digest, jpeg in jpegs.items()]
+        files = [(self._path(digest), jpeg) for digest, jpeg in jpegs.items()]
+        puts = [partial(self._put_now, files[first::_THREADS]) for first in range(min(_THREADS, len(files)))]
         tokens = await self._removals.before_put(jpegs)
         # At the same time, because each waits for the disk. The error of one must come after all others have ended.
         outcomes = await asyncio.gather(*map(self._in_thread, puts), return_exceptions=True)
@@ -146,10 +150,24 @@ class FilePictures:
 
         await self._in_thread(unlink)
 
-    def _put_now(self, path: Path, jpeg: bytes) -> None:
-        if path.exists():
-            _sync_folder(path.parent)
-            return
+    def _put_now(self, files: Sequence[tuple[Path, bytes]]) -> None:
+        """Write files that aren't there yet, and make all of them durable. A folder with several is synced once.
+
+        Raises the OSError of one after all others are written.
+        """
+        errors: list[OSError] = []
+        for path, jpeg in files:
+            try:
+                if not path.exists():
+                    self._write_now(path, jpeg)
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        for folder in {path.parent for path, _ in files}:
+            _sync_folder(folder)
+
+    def _write_now(self, path: Path, jpeg: bytes) -> None:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             _sync_folder(self._folder)
@@ -164,7 +182,6 @@ class FilePictures:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         # What a cancelled caller does next must come after this, such as removing what it has stored.

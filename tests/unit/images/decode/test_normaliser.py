@@ -154,6 +154,15 @@ def test_pixels_are_read_only() -> None:
             picture.pixels[0, 0, 0] = 1
 
 
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (255, 16), (600, 400)])
+def test_stored_jpeg_is_what_pillow_writes(size: tuple[int, int]) -> None:
+    image = pictures.photo(*size)
+    picture, expected = normalise(pictures.encoded(image, "PNG")), io.BytesIO()
+    Image.fromarray(picture.pixels).save(expected, "JPEG", quality=88)
+    with Image.open(expected) as theirs, Image.open(io.BytesIO(encode_jpeg(picture))) as ours:
+        assert np.array_equal(np.asarray(ours), np.asarray(theirs))
+
+
 def test_stored_jpeg_has_no_metadata_and_looks_the_same() -> None:
     exif = Image.Exif()
     exif[0x010F] = "SECRET CAMERA"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -41,6 +42,27 @@ async def test_error_about_one_of_several_pictures_comes_after_the_others_are_st
         await storage.pictures.put_all(jpegs)
     assert [await storage.pictures.get(digest) for digest in others] == [jpegs[digest] for digest in others]
     assert list((tmp_path / "pictures" / "incoming").iterdir()) == []
+
+
+async def test_pictures_and_their_folder_are_durable_and_the_folder_is_synced_once_a_thread(
+    storage: SqlStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpegs = {f"ab{number:062x}": bytes([number]) for number in range(20)}
+    folder, synced, fsync = tmp_path / "pictures" / "ab", Counter[str](), os.fsync
+
+    def record(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        is_folder = folder.exists() and os.path.samestat(status, folder.stat())
+        synced["folder" if is_folder else f"file {status.st_ino}"] += 1
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    await storage.pictures.put_all(jpegs)
+    monkeypatch.undo()
+    files = [file for file in folder.iterdir() if file.suffix == ".jpg"]
+    assert len(files) == len(jpegs)
+    assert all(synced[f"file {file.stat().st_ino}"] for file in files)
+    assert synced["folder"] == 4
 
 
 async def test_incomplete_files_of_a_crash_are_deleted_at_start(tmp_path: Path) -> None:
