@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench.recognition.logistic import Matrix, fit_logistic
 from bench.samples import pictures
 from bench.samples.edits import COMBINED, EDITS
 from bench.samples.hard_edits import HARD_EDITS
@@ -28,6 +27,7 @@ from bot.images.decode.normaliser import PictureLimits, normalise
 from bot.images.features import fingerprint, geometry
 from bot.images.features.local_features import LocalFeatures, extract_local_features
 from bot.images.features.query_views import QueryView
+from bot.services.feedback.logistic import Floats, fit_logistic
 
 COPIES_AN_EDIT = 90
 LOOK_ALIKES_A_CLASS = 100
@@ -105,11 +105,11 @@ def _alignment_features(query: QueryView, stored: LocalFeatures) -> Iterator[lis
         yield [lacking(found.correlation), lacking(found.trimmed), found.typical, outliers]
 
 
-def fit_equally(positive: Matrix, negative: Matrix) -> tuple[float, Matrix]:
+def fit_equally(positive: Floats, negative: Floats) -> tuple[float, Floats]:
     """Fit a logistic regression with both classes weighted equally. Return bias and weights."""
     truth = np.r_[np.ones(len(positive), bool), np.zeros(len(negative), bool)]
     weight = np.where(truth, 0.5 / len(positive), 0.5 / len(negative)) * len(truth)
-    return fit_logistic(np.vstack((positive, negative)), truth, weight, ridge=1e-2)
+    return fit_logistic(np.vstack((positive, negative)), truth, ridge=1e-2, weight=weight)
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.recognition import catalogue
-from bench.recognition.logistic import Matrix, fit_logistic
 from bench.samples import pictures
 from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.adapters.embedded.ports import Candidate
@@ -37,6 +36,7 @@ from bot.images.features import fingerprint
 from bot.images.features.homography import measure_coverage
 from bot.images.features.point_features import extract_point_features
 from bot.images.features.query_views import QueryRegion
+from bot.services.feedback.logistic import Floats, fit_logistic
 
 SITUATIONS = ("studio pictures", "studio, product absent", "photos", "photos, product absent", "other things")
 SHARES = (1.0, 0.6, 1.0, 0.6, 0.8)
@@ -126,7 +126,7 @@ def collect(known: Sequence[Known], counts: tuple[int, int, int]) -> list[Pair]:
     return found
 
 
-def fit(pairs: Sequence[Pair], chosen: npt.NDArray[np.bool_], count: int) -> Matrix:
+def fit(pairs: Sequence[Pair], chosen: npt.NDArray[np.bool_], count: int) -> Floats:
     """Fit on the chosen pairs, with the first ``count`` fields of the evidence. Return bias and weights."""
     situation = np.array([pair.situation for pair in pairs])
     weight = np.zeros(len(pairs))
@@ -135,17 +135,17 @@ def fit(pairs: Sequence[Pair], chosen: npt.NDArray[np.bool_], count: int) -> Mat
         weight[rows] = 3000 * share / max(int(rows.sum()), 1)
     features = np.array([astuple(pair.evidence)[:count] for pair in pairs])[chosen]
     truth = np.array([pair.is_right for pair in pairs])[chosen]
-    bias, weights = fit_logistic(features, truth, weight[chosen], ridge=1.0)
+    bias, weights = fit_logistic(features, truth, ridge=1.0, weight=weight[chosen])
     return np.asarray(np.r_[bias, weights])
 
 
-def predict(pairs: Sequence[Pair], weights: Matrix) -> Matrix:
+def predict(pairs: Sequence[Pair], weights: Floats) -> Floats:
     """Return the probabilities that fitted weights give."""
     features = np.array([astuple(pair.evidence)[: len(weights) - 1] for pair in pairs])
     return np.asarray(1 / (1 + np.exp(-(weights[0] + features @ weights[1:]))))
 
 
-def report(pairs: Sequence[Pair], probability: Matrix, due: Mapping[str, set[int]]) -> None:
+def report(pairs: Sequence[Pair], probability: Floats, due: Mapping[str, set[int]]) -> None:
     """Print precision and recall of the verdict at several thresholds."""
     for threshold in (0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8):
         said = [pair for pair, value in zip(pairs, probability, strict=True) if pair.is_best and value >= threshold]

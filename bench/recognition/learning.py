@@ -69,7 +69,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ShownMatches:
     """What a database with learned scores shows of held-out classes at a score: right and wrong matches.
 
     ``fixed``: wrong ones that a fixed threshold shows at the same recall.
@@ -79,9 +79,9 @@ class Outcome:
     wrong: int
     fixed: int
 
-    def __add__(self, other: Outcome) -> Outcome:
+    def __add__(self, other: ShownMatches) -> ShownMatches:
         """Return the sum."""
-        return Outcome(self.right + other.right, self.wrong + other.wrong, self.fixed + other.fixed)
+        return ShownMatches(self.right + other.right, self.wrong + other.wrong, self.fixed + other.fixed)
 
 
 def load(root: Path) -> list[Photo]:
@@ -117,7 +117,7 @@ def ask(stored: Sequence[Photo], asked: Sequence[Photo]) -> list[Question]:
     return found
 
 
-def learn(questions: Sequence[Question], seed: int) -> tuple[ScoreModel | None, list[Outcome]]:
+def learn(questions: Sequence[Question], seed: int) -> tuple[ScoreModel | None, list[ShownMatches]]:
     """Let a database learn from half of the classes, and count what it shows of the others at each of SCORES."""
     rng, shown = np.random.default_rng(seed), [one for one in questions if one.score >= SIMILAR_SCORE]
     model = fit([one.label(rng) for one in shown if one.photo.is_chosen(f"labels {seed}", 2)])
@@ -127,7 +127,7 @@ def learn(questions: Sequence[Question], seed: int) -> tuple[ScoreModel | None, 
     outcomes = []
     for least in SCORES:
         hits, wrong = int(np.sum(right & (scores >= least))), int(np.sum(~right & (scores >= least)))
-        outcomes.append(Outcome(hits, wrong, wrong_at_recall(fixed, right, hits) if model else wrong))
+        outcomes.append(ShownMatches(hits, wrong, wrong_at_recall(fixed, right, hits) if model else wrong))
     return model, outcomes
 
 
@@ -142,14 +142,14 @@ async def run() -> list[Row]:
 
 def measure(photos: Sequence[Photo]) -> list[Row]:
     """Print what each database learns with each choice of classes, and return the sums."""
-    sums: dict[tuple[str, float], Outcome] = {}
+    sums: dict[tuple[str, float], ShownMatches] = {}
     learned: dict[str, int] = {}
     for seed in SEEDS:
         for name, stored, asked in databases(photos, seed):
             model, outcomes = learn(ask(stored, asked), seed)
             learned[name] = learned.get(name, 0) + (model is not None)
             for least, one in zip(SCORES, outcomes, strict=True):
-                sums[name, least] = sums.get((name, least), Outcome(0, 0, 0)) + one
+                sums[name, least] = sums.get((name, least), ShownMatches(0, 0, 0)) + one
     for (name, least), one in sums.items():
         print(f"learning, {name} at {least:g}: {one}, learned {learned[name]} of {len(SEEDS)} times")
     rows = [Row("learning, sets that became worse", sum(one.wrong > one.fixed for one in sums.values()), "", limit=0)]

@@ -34,15 +34,15 @@ from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
 from bot.services.search.copies import CopyFinder
 from bot.services.search.exclusions import Exclusions
-from bot.services.search.learned_scores import StoredScores
+from bot.services.search.learned_scores import LearnedScoreAdjustment
 from bot.services.search.lookup import LookupService, RequestText
 from bot.services.search.picture_comparison import ComparisonService
 from bot.services.search.result_cache import new_result_cache
 from bot.services.search.search import SearchService
-from bot.services.search.text_ranker import NullTextRanker, StoredTextRanker
 from bot.services.text.background_reading import BackgroundReading
 from bot.services.text.find import FindService
 from bot.services.text.query_texts import PendingText, QueryTexts
+from bot.services.text.ranker import NullTextRanker, StoredTextRanker
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.metrics import Metrics, NullMetrics
 
@@ -163,7 +163,7 @@ def _compose(
         metrics,
         ranker if reader.is_available else NullTextRanker(),
         exclusions=Exclusions(storage.excluded_pairs),
-        learned=StoredScores(storage.learning),
+        adjustment=LearnedScoreAdjustment(storage.learning),
     )
     request_text = _request_text(ranker, queries, reader)
     lookup = LookupService(search, catalogue, request_text)

@@ -177,7 +177,8 @@ def database_settings_form(info: DatabaseInfo, state: FormState, learned: Learne
 
 def _undo_button(info: DatabaseInfo, learned: LearnedScores) -> Block:
     state = LearningState(database=info.key.name, learned=str(learned.id))
-    return button(feedback_wording.UNDO, ActionId.UNDO_LEARNING, state.encode() or "")
+    label = feedback_wording.UNDO if learned.model is not None else feedback_wording.RESTORE
+    return button(label, ActionId.UNDO_LEARNING, state.encode() or "")
 
 
 def _delete_button(info: DatabaseInfo) -> Block:

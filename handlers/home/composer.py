@@ -69,14 +69,14 @@ class HomeComposer:
         seen = await services.overview.of(infos, requester.as_reader.audience, directory, known)
         shown = _shown(seen)
         changeable = await answers.changeable(requester, seen.databases)
-        own = [info.key for info in seen.databases if info.key.name in changeable]
+        learned = await services.feedback.all_current(requester.workspace)
         content = HomeContent(
             databases=seen.databases,
             bindings=bindings,
             backend=backend,
             problem=problem,
             changeable=changeable,
-            learned=await services.feedback.all_learned(own),
+            learned={name: scores for name, scores in learned.items() if name in changeable},
             changeable_channels=await self._changeable_channels(requester, bindings),
             newest=seen.newest,
             pictures=await services.presenter.known_pictures(requester.as_reader, shown),

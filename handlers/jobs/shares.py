@@ -208,12 +208,13 @@ class ShareRunner:
     async def _report_reposts(
         self, share: Share, key: DatabaseKey, reposts: Sequence[Repost], answer: ThreadAnswer
     ) -> None:
-        self._usage.reposted([repost.found for repost in reposts])
         if share.binding.rules.quiet:
             await self._collector.react_to_reposts(share)
         if report := await self._reports.send(share, key, reposts):
             await self._answer(share, report.reply, report.files, answer)
             await self._reports.record(report, answer.posted)
+        # At the end, because a job that failed runs again.
+        self._usage.reposted([repost.found for repost in reposts])
 
     async def _look_up(self, share: Share, key: DatabaseKey, answer: ThreadAnswer) -> None:
         limit = share.modifiers.limit or MATCHES_SHOWN
@@ -233,7 +234,6 @@ class ShareRunner:
         ]
         if not answered:
             return
-        self._usage.answered([one.found for one, _ in answered if one.found is not None])
         states = [share.state(file, key, minimum, limit) for _, file in answered]
         # Without a button to share: a single reader is in a direct message with the bot.
         present = partial(
@@ -246,6 +246,7 @@ class ShareRunner:
             return None if refined is None else await present(refined)
 
         await self._answer(share, await present(shown), files, answer)
+        self._usage.answered([one.found for one in shown if one.found is not None])
         if later := self._updates.later(shown, with_texts):
             later.begin(lambda reply: answer.edit(reply, files))
 

@@ -44,10 +44,10 @@ from handlers.replies.images.additions import Addition, AdditionComposer, add_st
 from handlers.replies.images.corrections import CorrectionComposer
 from handlers.replies.images.deletions import DeletionComposer
 from handlers.replies.images.exports import ExportComposer
+from handlers.replies.images.feedback.usage_report import UsageComposer
 from handlers.replies.images.find import FindComposer
 from handlers.replies.images.history_imports import HistoryComposer
 from handlers.replies.images.pages import PageComposer
-from handlers.replies.images.usage_report import UsageComposer
 from handlers.replies.requester import Requester
 from handlers.slack.scopes import turned_off
 

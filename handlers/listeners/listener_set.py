@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handlers.listeners.actions import ActionListener
+from handlers.listeners.actions.listener import ActionListener
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
 from handlers.listeners.mentions import MentionListener

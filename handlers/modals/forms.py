@@ -142,7 +142,7 @@ class ModalOpener:
     async def open_database_settings(self, requester: Requester, trigger_id: str, name: DatabaseName) -> None:
         """Open the form with a database's settings. Raises NotAllowed, UnknownDatabase."""
         info = await self._answers.changeable_database(requester, name)
-        learned = await self._dependencies.feedback.learned(info.key)
+        learned = await self._dependencies.feedback.current(info.key)
         form = modals.database_settings_form(info, form_state(requester, home=True), learned)
         await self._open(requester, trigger_id, form)
 

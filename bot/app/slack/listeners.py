@@ -14,12 +14,12 @@ from handlers.inbox.deferred_requests import DeferredRequests, InlineRequests, R
 from handlers.inbox.middleware import InboxMiddleware
 from handlers.inbox.waiting_notices import WaitingNotices
 from handlers.jobs.queued_questions import QueuedQuestions
-from handlers.listeners.actions import ActionListener
+from handlers.listeners.actions.listener import ActionListener
+from handlers.listeners.actions.reports import ReportActionListener
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
 from handlers.listeners.listener_set import Listeners
 from handlers.listeners.mentions import MentionListener
-from handlers.listeners.report_actions import ReportActionListener
 from handlers.listeners.shortcuts import ShortcutListener
 from handlers.listeners.views import ViewListener
 from handlers.modals.forms import ModalOpener

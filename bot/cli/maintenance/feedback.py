@@ -30,22 +30,24 @@ def feedback(
 
     async def work(session: StorageSession) -> tuple[DatabaseKey, int, LearnedScores | None]:
         key, storage = await session.database(database or name), session.storage
-        current = await storage.learning.current(key)
-        learned = current if current is not None and current.model is not None else None
+        learned = await storage.learning.current(key)
         if undo:
             if learned is None:
                 raise InvalidInput(f"“{key.name}” has learned nothing that could be undone.")
             await storage.learning.undo(key, learned.id, "")
+            learned = await storage.learning.current(key)
         return key, await storage.labels.count(key), learned
 
     key, labels, learned = context_of(ctx).run_with_storage(work)
     if as_json:
-        when = learned.created_at.isoformat() if learned else None
+        when = learned.created_at.isoformat() if learned is not None and learned.model is not None else None
         show_json({"database": key.name, "labels": labels, "learned": when, "undone": undo})
         return
     judged = f"People judged {counted(labels, 'answer')} of “{key.name}” that likeness alone gave."
     if undo:
         print_line(f"“{key.name}” scores as it did before.")
+    elif learned is not None and learned.model is None:
+        print_line(f"{judged} Learned scores no longer helped, so its scores are the default ones again.")
     elif learned is not None:
         print_line(f"{judged} Its scores were learned from {learned.labels:,} on {learned.created_at:%Y-%m-%d}.")
     else:

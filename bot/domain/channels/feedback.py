@@ -86,7 +86,7 @@ class LearnedScores:
     undone_by: str = ""
 
 
-class Outcome(StrEnum):
+class UsageOutcome(StrEnum):
     """What came of a question, or of a shared image."""
 
     FOUND = "found"
@@ -105,7 +105,7 @@ class UsageEvent:
     """A question about a database, or a repost in it. ``image`` is the best match; the asked picture is not kept."""
 
     database: DatabaseKey
-    outcome: Outcome
+    outcome: UsageOutcome
     image: DataId | None = None
 
 
@@ -114,9 +114,9 @@ class WeekCounts:
     """How often each outcome came in the week that begins on ``monday``."""
 
     monday: date
-    counts: Mapping[Outcome, int]
+    counts: Mapping[UsageOutcome, int]
 
-    def of(self, outcome: Outcome) -> int:
+    def of(self, outcome: UsageOutcome) -> int:
         """Return how often an outcome came."""
         return self.counts.get(outcome, 0)
 

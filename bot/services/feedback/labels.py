@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Mapping
+
+from cachetools import LRUCache
 
 from bot.domain.channels.feedback import LABELS_NEEDED, LEARN_AFTER, LearnedScores
 from bot.domain.channels.reports import Label
-from bot.domain.errors import UnknownDatabase, UserError
-from bot.domain.identifiers import DatabaseKey, DatabaseName
+from bot.domain.errors import BackendError, UserError
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.feedback import learning
 from bot.storage.ports.storage import Storage
 
 log = logging.getLogger(__name__)
+
+DATABASES_REMEMBERED = 1000
 
 
 class FeedbackService:
@@ -22,26 +25,46 @@ class FeedbackService:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._tried: LRUCache[DatabaseKey, int] = LRUCache(DATABASES_REMEMBERED)
+        """How many tens of labels databases had when they last tried to learn."""
 
     async def record(self, label: Label) -> None:
-        """Record a label in place of the one that the person gave before. Raises UnknownDatabase."""
-        await self._storage.feedback.record(label)
+        """Record a label in place of the one that the person gave before. Raises UnknownDatabase.
+
+        Nothing is recorded about a picture that was deleted in Slack.
+        """
+        async with self._storage.unit():
+            # The deletion locks what it is about: it either sees the label, or is seen here.
+            if await self._is_deleted(label):
+                return
+            await self._storage.feedback.record(label)
         if label.by_likeness:
-            await self.learn(label.database)
+            try:
+                await self.learn(label.database)
+            except BackendError as error:
+                log.warning("nothing was learned, although a label was recorded: %s", error)
+
+    async def _is_deleted(self, label: Label) -> bool:
+        if not label.file and not label.channel:
+            return False
+        workspace = label.database.workspace
+        return await self._storage.inbox.is_deleted(workspace, label.file, label.channel, label.message)
 
     async def learn(self, key: DatabaseKey) -> bool:
-        """Learn from the labels at each tenth, LABELS_NEEDED after somebody undid it. Return whether something changed.
+        """Learn from LABELS_NEEDED labels on, and again after each LEARN_AFTER. Return whether something changed.
 
-        Raises UnknownDatabase.
+        After somebody undid it, LABELS_NEEDED more are needed. Raises UnknownDatabase.
         """
         count, newest = await self._storage.labels.count(key), await self._storage.learning.newest(key)
         known = newest.labels if newest is not None else 0
         wait = LABELS_NEEDED if newest is not None and newest.undone_by else LEARN_AFTER
-        if count < LABELS_NEEDED or abs(count - known) < wait or count % LEARN_AFTER:
+        tens = count // LEARN_AFTER
+        if count < LABELS_NEEDED or abs(count - known) < wait or self._tried.get(key) == tens:
             return False
+        self._tried[key] = tens
         model = await asyncio.to_thread(learning.fit, await self._storage.labels.of(key))
-        before = await self.learned(key)
-        if model is None and before is None:
+        before = await self.current(key)
+        if model is None and (before is None or before.model is None):
             return False
         # Nothing if another process has learned meanwhile, or somebody has undone something.
         added = await self._storage.learning.add(key, model, count, newest.id if newest is not None else 0)
@@ -49,19 +72,13 @@ class FeedbackService:
             log.info("%s/%s learned its scores from %d labels", key.workspace, key.name, count)
         return added
 
-    async def learned(self, key: DatabaseKey) -> LearnedScores | None:
-        """Return what applies to a database now; None if its scores are the back end's. Raises UnknownDatabase."""
-        current = await self._storage.learning.current(key)
-        return current if current is not None and current.model is not None else None
+    async def current(self, key: DatabaseKey) -> LearnedScores | None:
+        """Return what a database learned last and nobody undid. Raises UnknownDatabase."""
+        return await self._storage.learning.current(key)
 
-    async def all_learned(self, keys: Iterable[DatabaseKey]) -> dict[DatabaseName, LearnedScores]:
-        """Return what applies to each of the databases that learned something."""
-        found: dict[DatabaseName, LearnedScores] = {}
-        for key in keys:
-            with suppress(UnknownDatabase):
-                if (learned := await self.learned(key)) is not None:
-                    found[key.name] = learned
-        return found
+    async def all_current(self, workspace: WorkspaceId) -> Mapping[DatabaseName, LearnedScores]:
+        """Return the same for each database of a workspace that learned something."""
+        return await self._storage.learning.all_current(workspace)
 
     async def undo(self, key: DatabaseKey, learned: int, user: str = "") -> None:
         """Go back to the scores before. Raises UnknownDatabase, and UserError if somebody has done so already."""

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from bot.domain.channels.feedback import EACH_NEEDED, LABELS_NEEDED, MAX_LEAD, ScoreModel, StoredLabel
 from bot.domain.matches import SAME_ITEM_SCORE, SIMILAR_SCORE
-
-Floats = npt.NDArray[np.float64]
+from bot.services.feedback.logistic import Floats, fit_logistic
 
 WRONG_LABELS = 0.05
 """Share of labels that people give by mistake."""
@@ -24,9 +23,6 @@ USUAL = (1.0, 0.9)
 
 TRUST = 20.0
 """How many labels, about, the usual weights count for."""
-
-STEPS, LARGEST_STEP = 50, 1.0
-"""Of Fisher's scoring."""
 
 FOLDS = 5
 """Each fifth of the asked pictures is held out once."""
@@ -79,20 +75,10 @@ def wrong_at_recall(scores: Floats, right: npt.NDArray[np.bool_], shown: int) ->
 
 def _fit(labels: Sequence[StoredLabel]) -> ScoreModel:
     """Fit weights near the usual ones. A greater lead or score never makes a match less probable."""
-    truth = np.array([label.is_same for label in labels], np.float64)
+    truth = np.array([label.is_same for label in labels])
     features = np.array([(label.score, min(label.lead, MAX_LEAD)) for label in labels])
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-9
-    x = np.column_stack((np.ones(len(features)), (features - mean) / deviation))
-    usual = np.r_[0.0, np.array(USUAL) * deviation]
-    found, penalty = usual.copy(), TRUST * np.diag([1e-6, 1.0, 1.0])
-    for _ in range(STEPS):
-        probability = 1 / (1 + np.exp(-x @ found))
-        # What people say, with their mistakes.
-        said = WRONG_LABELS + (1 - 2 * WRONG_LABELS) * probability
-        slope, variance = (1 - 2 * WRONG_LABELS) * probability * (1 - probability), said * (1 - said)
-        gradient = x.T @ ((truth - said) * slope / variance) - penalty @ (found - usual)
-        information = (x * (slope**2 / variance)[:, None]).T @ x + penalty
-        found += np.clip(np.linalg.solve(information, gradient), -LARGEST_STEP, LARGEST_STEP)
-    by_score, by_lead = np.maximum(found[1:] / deviation, 0.0).round(4).tolist()
-    bias = float(found[0] - np.array([by_score, by_lead]) @ mean)
+    bias, found = fit_logistic(features, truth, ridge=TRUST, prior=np.array(USUAL), mistakes=WRONG_LABELS)
+    weights = np.maximum(found, 0.0).round(4)
+    by_score, by_lead = weights.tolist()
+    bias += float((found - weights) @ features.mean(axis=0))
     return ScoreModel(round(bias, 4), by_score, by_lead)

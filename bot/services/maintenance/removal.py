@@ -169,7 +169,6 @@ class RemovalService:
         await self._storage.home.forget_workspace(workspace)
         await self._storage.editors.forget_workspace(workspace)
         await self._storage.reports.forget(workspace)
-        await self._storage.home.forget_workspace(workspace)
         if stranded := await self._storage.thumbnails.abandon(workspace):
             log.warning("%d uploaded pictures stay in Slack, because the token of %s is gone", stranded, workspace)
         await self._storage.catalogue.forget_workspace(workspace)

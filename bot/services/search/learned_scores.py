@@ -1,4 +1,4 @@
-"""Scores that a database learned from what people said about its matches."""
+"""ScoreAdjustment that a database learned from what people said about its matches."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from bot.storage.ports.feedback import Learning
 DATABASES_CACHED = 1000
 
 
-class Scores(Protocol):
+class ScoreAdjustment(Protocol):
     """Turns the scores of a back end into those that a database learned."""
 
-    async def of(self, info: DatabaseInfo, matches: Sequence[Match]) -> Sequence[Match]:
+    async def adjusted(self, info: DatabaseInfo, matches: Sequence[Match]) -> Sequence[Match]:
         """Return the matches with learned scores, and the back end's own beside them. Raises UnknownDatabase."""
         ...
 
 
-class NoLearnedScores:
+class NullScoreAdjustment:
     """For back ends without labels, such as those of tests."""
 
-    async def of(self, info: DatabaseInfo, matches: Sequence[Match]) -> Sequence[Match]:  # noqa: ARG002
+    async def adjusted(self, info: DatabaseInfo, matches: Sequence[Match]) -> Sequence[Match]:  # noqa: ARG002
         """Return the matches as they are."""
         return matches
 
 
-class StoredScores:
+class LearnedScoreAdjustment:
     """Looks up what a database learned, and keeps it until somebody writes to the database."""
 
     def __init__(self, learning: Learning) -> None:
         self._learning = learning
         self._known: LRUCache[object, LearnedScores | None] = LRUCache(DATABASES_CACHED)
 
-    async def of(self, info: DatabaseInfo, matches: Sequence[Match]) -> Sequence[Match]:
+    async def adjusted(self, info: DatabaseInfo, matches: Sequence[Match]) -> Sequence[Match]:
         """Return the matches with learned scores, and the back end's own beside them. Raises UnknownDatabase."""
         # What is learned or undone changes the revision.
         place = info.key, info.created_at, info.revision

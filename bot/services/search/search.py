@@ -17,10 +17,10 @@ from bot.domain.texts import PictureText
 from bot.services.databases import find_database, require_in_both
 from bot.services.search.exclusions import Exclusions, NoExclusions
 from bot.services.search.grouping import FoundImage, each_image, group_by_entity
-from bot.services.search.learned_scores import NoLearnedScores, Scores
+from bot.services.search.learned_scores import NullScoreAdjustment, ScoreAdjustment
 from bot.services.search.result_cache import CachedMatches, NullResultCache, ResultCache
 from bot.services.search.search_result import Readers, SearchResult
-from bot.services.search.text_ranker import DEPTH, NullTextRanker, TextRanker
+from bot.services.text.ranker import DEPTH, NullTextRanker, TextRanker
 from bot.storage.ports.catalogue import Catalogue
 from bot.telemetry.metrics import Metrics, NullMetrics
 
@@ -47,7 +47,7 @@ EXAMINED = 20
 """Matches that back ends examine closely, beginning with the nearest. Hidden ones among them take others' places."""
 
 _NO_RESULTS, _NO_METRICS, _NO_TEXTS = NullResultCache(), NullMetrics(), NullTextRanker()
-_NO_EXCLUSIONS, _NO_LEARNED_SCORES = NoExclusions(), NoLearnedScores()
+_NO_EXCLUSIONS, _NO_ADJUSTMENT = NoExclusions(), NullScoreAdjustment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class SearchService:
         texts: TextRanker = _NO_TEXTS,
         *,
         exclusions: Exclusions = _NO_EXCLUSIONS,
-        learned: Scores = _NO_LEARNED_SCORES,
+        adjustment: ScoreAdjustment = _NO_ADJUSTMENT,
     ) -> None:
         self._visual = visual
         self._catalogue = catalogue
@@ -129,7 +129,7 @@ class SearchService:
         self._metrics = metrics
         self._texts = texts
         self._exclusions = exclusions
-        self._learned = learned
+        self._adjustment = adjustment
 
     async def search(
         self,
@@ -186,7 +186,7 @@ class SearchService:
             query = replace(query, images=min(query.images * DEEPER, self._most))
             found = await self._found(query, readers)
         # After what the readers may not see is gone: the lead over a hidden image would tell of it.
-        found = replace(found, matches=await self._learned.of(query.info, found.matches))
+        found = replace(found, matches=await self._adjustment.adjusted(query.info, found.matches))
         if query.text is not None:
             found = replace(found, matches=await self._by_text(query.info.key, query.text, found, readers))
         minimum, images = query.minimum, found.images()

@@ -1,1 +1,1 @@
-"""Read the text of stored pictures in the background, and that of queries after their answer."""
+"""Read the texts of stored pictures and of queries, compare them, and find images by words."""

@@ -17,8 +17,7 @@ from bot.domain.texts import PictureText
 from bot.services.databases import find_database
 from bot.services.text.found_words import WordMatch, match_words
 from bot.storage.ports.catalogue import Catalogue
-from bot.storage.ports.texts import PictureTexts
-from bot.storage.ports.words import ImageWords
+from bot.storage.ports.texts import ImageWords, PictureTexts
 
 MAX_FOUND = 100
 """Images that a search finds at most, over all of its pages."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
-from bot.domain.channels.feedback import LearnedScores, Outcome, ScoreModel, StoredLabel, UsageEvent, WeekCounts
-from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
+from bot.domain.channels.feedback import LearnedScores, ScoreModel, StoredLabel, UsageEvent, UsageOutcome, WeekCounts
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
 
 
 class Labels(Protocol):
@@ -25,10 +25,6 @@ class Labels(Protocol):
         """Delete the labels of pictures that were asked in a channel or a message, or as a file."""
         ...
 
-    async def forget_user(self, workspace: WorkspaceId, user: str) -> None:
-        """Delete what a person said."""
-        ...
-
 
 class Learning(Protocol):
     """What databases learned. Each change is another revision of the database."""
@@ -39,6 +35,10 @@ class Learning(Protocol):
 
     async def current(self, key: DatabaseKey) -> LearnedScores | None:
         """Return what a database learned last and nobody undid. Raises UnknownDatabase."""
+        ...
+
+    async def all_current(self, workspace: WorkspaceId) -> Mapping[DatabaseName, LearnedScores]:
+        """Return the same for each database of a workspace that learned something."""
         ...
 
     async def add(self, key: DatabaseKey, model: ScoreModel | None, labels: int, after: int) -> bool:
@@ -62,7 +62,7 @@ class UsageCounts(Protocol):
         ...
 
     async def top(
-        self, key: DatabaseKey, outcomes: Sequence[Outcome], since: date, limit: int
+        self, key: DatabaseKey, outcomes: Sequence[UsageOutcome], since: date, limit: int
     ) -> tuple[tuple[DataId, int], ...]:
         """Return the images with the highest counts, and these. Raises UnknownDatabase."""
         ...

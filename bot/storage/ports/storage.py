@@ -14,8 +14,7 @@ from bot.storage.ports.moderation import EditorSettings, ExcludedPairs, Feedback
 from bot.storage.ports.pictures import PictureStore
 from bot.storage.ports.removals import DeletedDatabases, PendingRemovals
 from bot.storage.ports.slack import ChannelBindings, Thumbnails
-from bot.storage.ports.texts import PictureTexts
-from bot.storage.ports.words import ImageWords
+from bot.storage.ports.texts import ImageWords, PictureTexts
 
 
 class Keyring(Protocol):

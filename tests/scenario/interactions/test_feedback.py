@@ -10,7 +10,9 @@ from sqlalchemy import select
 from bot.app.slack_app import SlackApp
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import Block
+from bot.domain.errors import BackendDown
 from bot.domain.identifiers import EntityId
+from bot.services.feedback.labels import FeedbackService
 from bot.storage.sql.schema.tables import feedback_labels, images
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
@@ -174,6 +176,32 @@ async def test_labels_go_with_the_image_and_with_the_asked_message(slack: FakeSl
     key = key_of(app, "parts")
     await app.services.deletions.delete(key, EntityId("gasket"))
     assert await labels(app) == []
+
+
+async def test_press_after_the_asked_message_is_deleted_records_nothing(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    answer = await ask(slack, GASKET)
+    shared = slack.state.find(GENERAL, answer.thread_ts)
+    assert shared is not None
+    await (await slack.delete_message(shared))
+    await idle(app)
+    await judge(slack, answer, WRONG)
+    assert await labels(app) == []
+
+
+async def test_failure_to_learn_keeps_the_label(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+
+    async def down(*given: object) -> bool:
+        raise BackendDown("down")
+
+    monkeypatch.setattr(FeedbackService, "learn", down)
+    assert "noted as right" in (await judge(slack, await ask(slack, GASKET), RIGHT)).text
+    assert await labels(app) == [("valve_0042", SOMEONE, True)]
 
 
 async def test_confirmed_photo_is_added_by_one_button(slack: FakeSlack, start: Start) -> None:

@@ -82,6 +82,15 @@ async def test_anybody_may_say_that_it_is_not_the_same(slack: FakeSlack, app: Sl
     assert await _labels(app) == []
 
 
+async def test_label_goes_with_the_reported_message(slack: FakeSlack, app: SlackApp) -> None:
+    shared = await repost(slack, app, edited_copy())
+    await act(slack, app, copies_in(slack)[-1], NOT_SAME)
+    assert await _labels(app) == [(False, MOD)]
+    await slack.delete_message(shared)
+    await settled(slack, app)
+    assert await _labels(app) == []
+
+
 async def _labels(app: SlackApp) -> list[tuple[bool, str]]:
     query = select(feedback_labels.c.is_same, feedback_labels.c.user, feedback_labels.c.fingerprint)
     rows = await app.services.storage._database.read(lambda connection: connection.execute(query).all())

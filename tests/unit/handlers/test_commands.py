@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast, get_args
 
 from bot.blocks.ids import ActionId
-from handlers.listeners import actions
+from handlers.listeners.actions import listener as actions
 from handlers.listeners.commands import NEEDS_PICTURE, CommandListener
 from handlers.parsing import grammar
 

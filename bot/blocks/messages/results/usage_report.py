@@ -11,7 +11,7 @@ from bot.blocks.limits import Block
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of
 from bot.blocks.reply import Reply, button, buttons, mrkdwn_reply, section
 from bot.blocks.wording.channels import usage as wording
-from bot.domain.channels.feedback import Outcome, WeekCounts
+from bot.domain.channels.feedback import UsageOutcome, WeekCounts
 from bot.domain.identifiers import DatabaseName, EntityId
 
 
@@ -24,16 +24,16 @@ class UsageReport:
     found: tuple[tuple[EntityId, int], ...] = ()
     reposted: tuple[tuple[EntityId, int], ...] = ()
 
-    def total(self, *outcomes: Outcome) -> int:
+    def total(self, *outcomes: UsageOutcome) -> int:
         """Return how often any of the outcomes came."""
         return sum(week.of(outcome) for week in self.weeks for outcome in outcomes)
 
 
 def usage_reply(report: UsageReport, chart: PictureRef = NO_PICTURE) -> Reply:
     """Return the report with a chart, if there is one, and a table."""
-    answered = report.total(Outcome.FOUND, Outcome.SURE)
-    totals = (answered, report.total(Outcome.NOTHING), report.total(Outcome.RIGHT), report.total(Outcome.WRONG))
-    blocks: list[Block] = [section(wording.summary(*totals))]
+    answered = report.total(UsageOutcome.FOUND, UsageOutcome.SURE)
+    others = map(report.total, (UsageOutcome.NOTHING, UsageOutcome.RIGHT, UsageOutcome.WRONG))
+    blocks: list[Block] = [section(wording.summary(answered, *others))]
     if (image := image_of(chart, wording.CHART_ALT)) is not None:
         blocks.append(image)
     active = [week for week in report.weeks if week.counts]
@@ -55,7 +55,7 @@ def csv_rows(report: UsageReport) -> list[list[str]]:
 
 def chart_series(report: UsageReport) -> tuple[Sequence[str], Sequence[tuple[str, Sequence[int]]]]:
     """Return the labels and the series of the chart."""
-    outcomes = (Outcome.SURE, Outcome.FOUND, Outcome.NOTHING)
+    outcomes = (UsageOutcome.SURE, UsageOutcome.FOUND, UsageOutcome.NOTHING)
     labels = [wording.week_label(week.monday) for week in report.weeks]
     return labels, [
         (name, [week.of(outcome) for week in report.weeks])

@@ -14,6 +14,7 @@ NOTHING_TO_RATE = "There are no matches to judge any more."
 THANKS_RIGHT = "Thanks, noted as right. You can press the other button if you change your mind."
 THANKS_WRONG = "Thanks, noted as wrong. You can press the other button if you change your mind."
 UNDO = "Undo learned scores"
+RESTORE = "Restore learned scores"
 
 
 def add_photo_question(entity: str, database: DatabaseName) -> str:
@@ -28,6 +29,8 @@ def add_photo_to(entity: str) -> str:
 
 def learned(scores: LearnedScores) -> str:
     """Return one line about what a database learned."""
+    if scores.model is None:
+        return f"Default scores again, because learned ones no longer helped, {date_text(scores.created_at)}"
     return f"Scores learned from {count(scores.labels, 'answer')} that people judged, {date_text(scores.created_at)}"
 
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import date
 
 from bot.blocks.mrkdwn import count, database_code, entity_code
-from bot.domain.channels.feedback import Outcome, WeekCounts
+from bot.domain.channels.feedback import UsageOutcome, WeekCounts
 from bot.domain.identifiers import DatabaseName, EntityId
 
 COLUMNS = (
-    ("answered", (Outcome.FOUND, Outcome.SURE)),
-    ("sure", (Outcome.SURE,)),
-    ("not found", (Outcome.NOTHING,)),
-    ("right", (Outcome.RIGHT,)),
-    ("wrong", (Outcome.WRONG,)),
-    ("reposts", (Outcome.REPOST,)),
+    ("answered", (UsageOutcome.FOUND, UsageOutcome.SURE)),
+    ("sure", (UsageOutcome.SURE,)),
+    ("not found", (UsageOutcome.NOTHING,)),
+    ("right", (UsageOutcome.RIGHT,)),
+    ("wrong", (UsageOutcome.WRONG,)),
+    ("reposts", (UsageOutcome.REPOST,)),
 )
 """The columns of the table and of the CSV, and the outcomes that each counts."""
 
@@ -69,8 +69,3 @@ MOST_FOUND, MOST_REPOSTED = "Most found", "Most reposted"
 def week_label(monday: date) -> str:
     """Return a week's label in the chart."""
     return f"{monday.day} {monday:%b}"
-
-
-def left_out(database: DatabaseName) -> str:
-    """Return that there are ids that the reader may not see."""
-    return f"Ids of {database_code(database)} that you can't see are left out."

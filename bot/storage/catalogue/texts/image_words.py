@@ -1,4 +1,4 @@
-"""Find images by words, in SQL. Implements ``storage.ports.words.ImageWords``."""
+"""Find images by words, in SQL. Implements ``storage.ports.texts.ImageWords``."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from bot.domain.channels.feedback import LABELS_USED, StoredLabel
@@ -45,13 +47,9 @@ class SqlLabels:
         places = ((_columns.channel, channel), (_columns.message, message), (_columns.file, file))
         given = [column == value for column, value in places if value]
         if given:
-            await self._delete(workspace, *given)
+            await self._delete(workspace, given)
 
-    async def forget_user(self, workspace: WorkspaceId, user: str) -> None:
-        """Delete what a person said."""
-        await self._delete(workspace, _columns.user == user)
-
-    async def _delete(self, workspace: WorkspaceId, *conditions: ColumnElement[bool]) -> None:
+    async def _delete(self, workspace: WorkspaceId, conditions: Sequence[ColumnElement[bool]]) -> None:
         own = select(databases.c.id).where(databases.c.workspace == workspace)
         wanted = _columns.database_id.in_(own)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, true, update
 
 from bot.domain.channels.feedback import LearnedScores, ScoreModel
-from bot.domain.identifiers import DatabaseKey
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.catalogue.rows import bump_revision, database_id_of
 from bot.storage.sql.database import Database
-from bot.storage.sql.schema.tables import learned_scores
+from bot.storage.sql.schema.tables import databases, learned_scores
 
 OPERATOR = "-"
 """Stands for whoever undoes something on the command line."""
@@ -39,6 +39,18 @@ class SqlLearning:
         return await self._database.read(
             lambda connection: _newest(connection, database_id_of(connection, key), _STANDING)
         )
+
+    async def all_current(self, workspace: WorkspaceId) -> Mapping[DatabaseName, LearnedScores]:
+        """Return the same for each database of a workspace that learned something."""
+        own = (databases.c.workspace == workspace) & _STANDING
+        newest = select(func.max(_columns.id)).join_from(learned_scores, databases).where(own)
+        query = select(databases.c.name, learned_scores).join_from(learned_scores, databases)
+        query = query.where(_columns.id.in_(newest.group_by(_columns.database_id)))
+
+        def work(connection: Connection) -> dict[DatabaseName, LearnedScores]:
+            return {DatabaseName(row.name): _learned_of(row) for row in connection.execute(query)}
+
+        return await self._database.read(work)
 
     async def add(self, key: DatabaseKey, model: ScoreModel | None, labels: int, after: int) -> bool:
         """Add what was learned, unless there is something newer than ``after``. Raises UnknownDatabase."""

@@ -9,9 +9,10 @@ from functools import partial
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
-from bot.domain.channels.feedback import Outcome, UsageEvent, WeekCounts, monday_of
+from bot.domain.channels.feedback import UsageEvent, UsageOutcome, WeekCounts, monday_of
+from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
-from bot.storage.catalogue.rows import database_id_of, find_database
+from bot.storage.catalogue.rows import database_id_of
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import (
@@ -22,6 +23,7 @@ from bot.storage.sql.schema.tables import (
     learned_scores,
     usage_counts,
 )
+from bot.storage.sql.sqlite import record_deletion
 
 _counts, _usage, _labels = usage_counts.c, image_usage.c, feedback_labels.c
 
@@ -47,22 +49,22 @@ class SqlUsageCounts:
 
         def work(connection: Connection) -> tuple[WeekCounts, ...]:
             database_id = database_id_of(connection, key)
-            found: defaultdict[date, Counter[Outcome]] = defaultdict(Counter)
+            found: defaultdict[date, Counter[UsageOutcome]] = defaultdict(Counter)
             wanted = (_counts.database_id == database_id) & (_counts.week >= since.toordinal())
             for row in connection.execute(select(usage_counts).where(wanted)):
-                found[date.fromordinal(row.week)][Outcome(row.outcome)] += row.total
+                found[date.fromordinal(row.week)][UsageOutcome(row.outcome)] += row.total
             # The last press of each person counts, so these come from the labels themselves.
             begin = datetime.combine(since, time.min, UTC)
             labels = (_labels.database_id == database_id) & (_labels.created_at >= begin)
             query = select(_labels.created_at, _labels.is_same).where(labels).order_by(_labels.id.desc())
             for row in connection.execute(query.limit(MOST_LABELS)):
-                found[monday_of(row.created_at)][Outcome.RIGHT if row.is_same else Outcome.WRONG] += 1
+                found[monday_of(row.created_at)][UsageOutcome.RIGHT if row.is_same else UsageOutcome.WRONG] += 1
             return tuple(WeekCounts(monday, found[monday]) for monday in sorted(found))
 
         return await self._database.read(work)
 
     async def top(
-        self, key: DatabaseKey, outcomes: Sequence[Outcome], since: date, limit: int
+        self, key: DatabaseKey, outcomes: Sequence[UsageOutcome], since: date, limit: int
     ) -> tuple[tuple[DataId, int], ...]:
         """Return the images with the highest counts, and these. Raises UnknownDatabase."""
 
@@ -91,9 +93,13 @@ class SqlUsageCounts:
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
         """Delete the counts of a workspace's databases, and what these learned."""
-        own = select(databases.c.id).where(databases.c.workspace == workspace)
+        is_own = databases.c.workspace == workspace
+        own = select(databases.c.id).where(is_own)
 
         def work(connection: Connection) -> None:
+            record_deletion(connection)
+            # Searches forget what those databases learned that stay, because they are the operator's.
+            connection.execute(update(databases).where(is_own).values(revision=databases.c.revision + 1))
             for table in (usage_counts, image_usage, learned_scores):
                 connection.execute(delete(table).where(table.c.database_id.in_(own)))
 
@@ -101,9 +107,10 @@ class SqlUsageCounts:
 
 
 def _add(connection: Connection, key: DatabaseKey, events: Sequence[UsageEvent], week: date) -> None:
-    if find_database(connection, key) is None:
+    try:
+        database_id = database_id_of(connection, key, key_share_lock=True)
+    except UnknownDatabase:
         return
-    database_id = database_id_of(connection, key, key_share_lock=True)
     # One process after another, so that no count is lost and none is inserted twice.
     take_advisory_locks(connection, "usage", [str(database_id)])
     for outcome, times in Counter(event.outcome for event in events).items():

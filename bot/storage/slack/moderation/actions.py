@@ -124,6 +124,17 @@ def _undo_effect(connection: Connection, report: Report, taken: TakenAction, now
 def _labels(report: Report, taken: TakenAction, *, is_same: bool | None) -> list[Label]:
     about = report.about
     return [
-        Label(about.key, match.data_id, about.fingerprint, match.score, match.verdict, taken.user, is_same)
+        Label(
+            database=about.key,
+            data_id=match.data_id,
+            fingerprint=about.fingerprint,
+            score=match.score,
+            verdict=match.verdict,
+            user=taken.user,
+            is_same=is_same,
+            channel=about.channel,
+            message=about.message,
+            file="" if about.is_link else about.file,
+        )
         for match in about.matches
     ]

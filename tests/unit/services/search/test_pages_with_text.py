@@ -11,8 +11,8 @@ from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.search.lookup import LookupService, SearchScope
 from bot.services.search.search import SearchService
-from bot.services.search.text_ranker import StoredTextRanker
 from bot.services.text.query_texts import PendingText, QueryTexts
+from bot.services.text.ranker import StoredTextRanker
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
 from tests.fakes.texts import FakeTextReader, text_of

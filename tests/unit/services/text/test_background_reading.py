@@ -14,11 +14,11 @@ from bot.images.decode.normaliser import decode_stored, encode_jpeg
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
-from bot.services.search.text_ranker import StoredTextRanker
 from bot.services.text.background_reading import BackgroundReading
 from bot.services.text.find import FindService
 from bot.services.text.found_words import WordSource
 from bot.services.text.query_texts import QueryTexts
+from bot.services.text.ranker import StoredTextRanker
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
 from tests.fakes.jobs import eventually

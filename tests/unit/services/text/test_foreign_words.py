@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.matches import PictureRegion
 from bot.domain.texts import PictureText, TextLine
-from bot.services.search.foreign_words import are_of_different_items
+from bot.services.text.foreign_words import are_of_different_items
 from tests.fakes.texts import text_of
 
 STORED = text_of("Valio", "YOGURT")

@@ -9,8 +9,8 @@ import pytest
 from bot.domain.identifiers import DataId, EntityId, Note
 from bot.domain.matches import Match, PictureRegion, TextAgreement, Verdict
 from bot.domain.texts import PictureText, TextLine
-from bot.services.search.text_differences import are_alike, show_different_words
-from bot.services.search.text_ranking import MAX_SCORE, ComparedText, Rarity, rank
+from bot.services.text.differences import are_alike, show_different_words
+from bot.services.text.ranking import MAX_SCORE, ComparedText, Rarity, rank
 from tests.fakes.texts import text_of
 
 APPLE, ORANGE = text_of("BRAVO", "ÄPPLE", "JUICE"), text_of("BRAVO", "APELSIN", "JUICE")

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from bot.domain.channels.feedback import Outcome, ScoreModel, UsageEvent, monday_of
+from bot.domain.channels.feedback import ScoreModel, UsageEvent, UsageOutcome, monday_of
 from bot.domain.channels.reports import Label
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
@@ -73,28 +73,31 @@ async def test_scores_are_learned_once_and_undone_once(storage: SqlStorage, othe
     current = await other.learning.current(PARTS)
     assert current is not None
     assert (current.model, current.labels) == (MODEL, 40)
+    assert await other.learning.all_current(TEAM) == {PARTS.name: current}
+    assert await other.learning.all_current(WorkspaceId("T2")) == {}
     # Searches see it at once, because their cached results are of another revision.
     assert (await storage.catalogue.database(PARTS)).revision > before
     undone = await asyncio.gather(*(one.learning.undo(PARTS, current.id, "U1") for one in (storage, other)))
     assert sorted(undone) == [False, True]
     assert await storage.learning.current(PARTS) is None
+    assert await storage.learning.all_current(TEAM) == {}
     newest = await storage.learning.newest(PARTS)
     assert newest is not None
     assert newest.undone_by == "U1"
 
 
 async def test_counts_of_two_processes_add_up(storage: SqlStorage, other: SqlStorage) -> None:
-    events = [UsageEvent(PARTS, Outcome.FOUND, VALVE), UsageEvent(PARTS, Outcome.NOTHING)]
-    gone = UsageEvent(replace(PARTS, name=DatabaseName("gone")), Outcome.FOUND, DataId("gone"))
+    events = [UsageEvent(PARTS, UsageOutcome.FOUND, VALVE), UsageEvent(PARTS, UsageOutcome.NOTHING)]
+    gone = UsageEvent(replace(PARTS, name=DatabaseName("gone")), UsageOutcome.FOUND, DataId("gone"))
     await asyncio.gather(*(one.usage.add([*events, gone], MONDAY) for one in (storage, other) * 3))
-    await storage.usage.add([UsageEvent(PARTS, Outcome.FOUND, PUMP)], NEXT)
+    await storage.usage.add([UsageEvent(PARTS, UsageOutcome.FOUND, PUMP)], NEXT)
     await storage.feedback.record(LABEL)
     first, second, *labelled = await storage.usage.weeks(PARTS, MONDAY)
-    assert (first.monday, first.of(Outcome.FOUND), first.of(Outcome.NOTHING)) == (MONDAY, 6, 6)
-    assert second.of(Outcome.FOUND) == 1
-    assert sum(week.of(Outcome.RIGHT) for week in (first, second, *labelled)) in {0, 1}
-    assert await storage.usage.top(PARTS, [Outcome.FOUND], MONDAY, 5) == ((VALVE, 6), (PUMP, 1))
-    assert await storage.usage.top(PARTS, [Outcome.FOUND], NEXT, 5) == ((PUMP, 1),)
+    assert (first.monday, first.of(UsageOutcome.FOUND), first.of(UsageOutcome.NOTHING)) == (MONDAY, 6, 6)
+    assert second.of(UsageOutcome.FOUND) == 1
+    assert sum(week.of(UsageOutcome.RIGHT) for week in (first, second, *labelled)) in {0, 1}
+    assert await storage.usage.top(PARTS, [UsageOutcome.FOUND], MONDAY, 5) == ((VALVE, 6), (PUMP, 1))
+    assert await storage.usage.top(PARTS, [UsageOutcome.FOUND], NEXT, 5) == ((PUMP, 1),)
     await storage.usage.purge(NEXT)
     assert [week.monday for week in await storage.usage.weeks(PARTS, MONDAY)][:1] == [NEXT]
 
@@ -104,13 +107,13 @@ async def test_labels_are_counted_in_their_week(storage: SqlStorage) -> None:
     await storage.feedback.record(replace(LABEL, user="U2", is_same=False))
     monday = monday_of(datetime.now(UTC))
     [week] = await storage.usage.weeks(PARTS, monday - timedelta(days=7))
-    assert (week.of(Outcome.RIGHT), week.of(Outcome.WRONG)) == (1, 1)
+    assert (week.of(UsageOutcome.RIGHT), week.of(UsageOutcome.WRONG)) == (1, 1)
 
 
 async def test_everything_goes_with_its_database(storage: SqlStorage) -> None:
     await storage.feedback.record(LABEL)
     await storage.learning.add(PARTS, MODEL, 40, 0)
-    await storage.usage.add([UsageEvent(PARTS, Outcome.FOUND, VALVE)], MONDAY)
+    await storage.usage.add([UsageEvent(PARTS, UsageOutcome.FOUND, VALVE)], MONDAY)
     assert await rows(storage) == [1, 1, 1, 1]
     await storage.catalogue.delete_database(PARTS)
     assert await rows(storage) == [0, 0, 0, 0]
@@ -130,14 +133,15 @@ async def test_labels_go_with_what_was_asked(storage: SqlStorage, where: dict[st
     assert await storage.labels.count(PARTS) == 2
     await storage.labels.forget(TEAM, **where)
     assert await storage.labels.count(PARTS) == 1
-    await storage.labels.forget_user(TEAM, "U2")
-    assert await storage.labels.count(PARTS) == 0
 
 
 async def test_everything_goes_with_its_workspace(storage: SqlStorage) -> None:
     await storage.feedback.record(LABEL)
     await storage.learning.add(PARTS, MODEL, 40, 0)
-    await storage.usage.add([UsageEvent(PARTS, Outcome.FOUND, VALVE)], MONDAY)
+    await storage.usage.add([UsageEvent(PARTS, UsageOutcome.FOUND, VALVE)], MONDAY)
     await storage.excluded_pairs.forget_workspace(TEAM)
+    before = (await storage.catalogue.database(PARTS)).revision
     await storage.usage.forget_workspace(TEAM)
+    # An operator's database stays, and searches of it forget what it learned.
+    assert (await storage.catalogue.database(PARTS)).revision > before
     assert await rows(storage) == [0, 0, 0, 0]

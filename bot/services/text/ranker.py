@@ -13,8 +13,8 @@ from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.matches import Match
 from bot.domain.pictures import Picture
 from bot.domain.texts import PictureText
-from bot.services.search.text_ranking import ComparedText, Rarity, rank
 from bot.services.text.query_texts import QueryTexts
+from bot.services.text.ranking import ComparedText, Rarity, rank
 from bot.storage.ports.texts import PictureTexts
 
 DEPTH = 50

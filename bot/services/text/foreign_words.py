@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from bot.domain.matches import PictureRegion
 from bot.domain.texts import PictureText
-from bot.services.search.text_differences import PlacedWord, differ, placed_words
+from bot.services.text.differences import PlacedWord, differ, placed_words
 
 MIN_LETTERS, MIN_COMMON_LETTERS = 4, 3
 """Letters of a foreign word, and of a word that both pictures show. Shorter ones are mostly misread. An ideograph

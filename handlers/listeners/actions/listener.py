@@ -14,10 +14,8 @@ from bot.blocks.button_state import (
     AddState,
     CommandState,
     CompareState,
-    FeedbackState,
     FormInput,
     FormState,
-    LearningState,
     NameState,
     SearchState,
     decode_comparison,
@@ -33,11 +31,12 @@ from bot.domain.identifiers import DatabaseName
 from bot.telemetry.metrics import Metrics
 from handlers.errors import report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
+from handlers.listeners.actions.feedback import FeedbackActions
+from handlers.listeners.actions.history import HistoryActions
+from handlers.listeners.actions.images import ImageActions, opener_of
+from handlers.listeners.actions.reports import ReportActionListener
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
-from handlers.listeners.history_actions import HistoryActions
-from handlers.listeners.image_actions import ImageActions, opener_of
-from handlers.listeners.report_actions import ReportActionListener
 from handlers.modals.forms import ModalOpener
 from handlers.moderation.settings_changes import SettingsChanges
 from handlers.parsing.payloads.interactions import ActionRequest, parse_action
@@ -47,7 +46,6 @@ from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.images.additions import AdditionComposer
 from handlers.replies.images.asked_pictures import asked_pictures
 from handlers.replies.images.comparisons import ComparisonComposer
-from handlers.replies.images.feedback import FeedbackComposer
 from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
@@ -85,7 +83,6 @@ class ActionListener:
         self._dependencies = dependencies
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
-        self._feedback = FeedbackComposer(dependencies, answers)
         self._comparisons = ComparisonComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
@@ -95,9 +92,6 @@ class ActionListener:
         images = ImageActions(dependencies, answers, forms)
         self._handlers: Mapping[str, HandleAction] = {
             **reports.handlers,
-            ActionId.FEEDBACK: self._judge,
-            ActionId.RATE: self._rate,
-            ActionId.UNDO_LEARNING: self._undo_learning,
             ActionId.MORE: self._more,
             ActionId.ANOTHER_DATABASE: self._another_database,
             ActionId.ADD_THIS: self._add_this,
@@ -127,6 +121,7 @@ class ActionListener:
             ActionId.OPEN_SEARCH: self._open_search,
             ActionId.WATCH: self._watch,
             ActionId.UNWATCH: self._unwatch,
+            **FeedbackActions(dependencies, answers, home).handlers,
             **HistoryActions(dependencies, answers).handlers,
         }
 
@@ -162,17 +157,6 @@ class ActionListener:
         # The button's message is the bot's own, so an image that the command adds isn't from there.
         requester = replace(requester, message="")
         await self._commands.run_text(requester, command, request.trigger_id, defer=body)
-
-    async def _judge(self, request: ActionRequest, requester: Requester) -> None:
-        await requester.reply_privately(await self._feedback.record(requester, FeedbackState.decode(request.value)))
-
-    async def _rate(self, request: ActionRequest, requester: Requester) -> None:
-        await requester.reply_privately(await self._feedback.ask(requester, decode_searches(request.value)))
-
-    async def _undo_learning(self, request: ActionRequest, requester: Requester) -> None:
-        state = LearningState.decode(request.value)
-        await requester.reply_privately(await self._feedback.undo_learning(requester, state))
-        await self._home.publish(requester)
 
     async def _compare(self, request: ActionRequest, requester: Requester, body: Mapping[str, Any]) -> None:
         state = CompareState.decode(request.value)

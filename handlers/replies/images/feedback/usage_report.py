@@ -15,7 +15,7 @@ from bot.blocks.messages.results.usage_report import UsageReport, chart_series, 
 from bot.blocks.mrkdwn import database_code
 from bot.blocks.reply import Reply, mrkdwn_reply, notice
 from bot.blocks.wording.channels import usage as wording
-from bot.domain.channels.feedback import Outcome, WeekCounts, monday_of
+from bot.domain.channels.feedback import UsageOutcome, WeekCounts, monday_of
 from bot.domain.errors import BackendError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
 from handlers.replies import delivery
@@ -54,12 +54,12 @@ class UsageComposer:
         mondays = [last - timedelta(weeks=ago) for ago in reversed(range(WEEKS))]
         counts = {week.monday: week for week in await self._dependencies.usage.weeks(key, mondays[0])}
         weeks = tuple(counts.get(monday, WeekCounts(monday, {})) for monday in mondays)
-        found = await self._top(requester, key, (Outcome.FOUND, Outcome.SURE), mondays[0])
-        reposted = await self._top(requester, key, (Outcome.REPOST,), mondays[0])
+        found = await self._top(requester, key, (UsageOutcome.FOUND, UsageOutcome.SURE), mondays[0])
+        reposted = await self._top(requester, key, (UsageOutcome.REPOST,), mondays[0])
         return UsageReport(key.name, weeks, found, reposted)
 
     async def _top(
-        self, requester: Requester, key: DatabaseKey, outcomes: Sequence[Outcome], since: date
+        self, requester: Requester, key: DatabaseKey, outcomes: Sequence[UsageOutcome], since: date
     ) -> tuple[tuple[EntityId, int], ...]:
         """Return the ids with the highest counts, of images that the person may see."""
         images = await self._dependencies.usage.top(key, outcomes, since, CANDIDATES)

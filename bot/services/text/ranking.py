@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from bot.domain.identifiers import DataId
 from bot.domain.matches import SAME_ITEM_SCORE, Match, TextAgreement, Verdict
 from bot.domain.texts import PictureText, words_of
-from bot.services.search.foreign_words import MIN_HEIGHT, are_of_different_items
-from bot.services.search.text_differences import are_alike, show_different_words
+from bot.services.text.differences import are_alike, show_different_words
+from bot.services.text.foreign_words import MIN_HEIGHT, are_of_different_items
 
 TEXT_WEIGHT = 4.0
 """What fully agreeing texts add to the score of a match without proof."""
