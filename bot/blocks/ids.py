@@ -37,6 +37,8 @@ class ActionId(StrEnum):
     RATE = "results_rate"
     """Asks whether the matches of several pictures are right."""
     UNDO_LEARNING = "undo_learning"
+    DATABASE_MENU = "database_menu"
+    """A menu of a database in App Home; the chosen option says what to do, and with which database."""
     SEARCH_PART = "results_search_part"
     LIST_PAGE = "list_page"
     LIST_SORT = "list_sort"

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from bot.domain.channels.feedback import ScoreModel
+from bot.domain.identifiers import DatabaseKey, DatabaseName
+from bot.storage.sql_storage import SqlStorage
 from tests.browser.pages import SlackPage, widths
 
 pytestmark = [
@@ -50,3 +53,31 @@ async def test_report_shows_a_chart_and_a_table(slack: SlackPage) -> None:
     assert min(await widths(report)) > 0
     await report.scroll_into_view_if_needed()
     await slack.screenshot(f"feedback_report_{slack.width}")
+
+
+async def test_report_is_opened_from_home(slack: SlackPage) -> None:
+    await slack.go_to("vsearch")
+    await slack.home.locator("select.bk-overflow").last.select_option(label="Report")
+    await slack.go_to("You")
+    report = slack.messages.filter(has_text="What was asked of").last
+    await expect(report).to_be_visible()
+    await report.scroll_into_view_if_needed()
+    await slack.screenshot(f"feedback_home_report_{slack.width}")
+
+
+async def test_learned_scores_are_announced_in_home_and_undone(slack: SlackPage, samples: Path) -> None:
+    """What the samples learned is written by another process, here the test's."""
+    storage = await SqlStorage.open(samples.parent / "bot")
+    [(workspace, _)] = await storage.catalogue.connected()
+    key = DatabaseKey(workspace, DatabaseName("samples"))
+    newest = await storage.learning.newest(key)
+    assert await storage.learning.add(key, ScoreModel(-8.0, 1.0, 1.0), 40, newest.id if newest else 0)
+    await storage.close()
+    await slack.go_to("catalogue")
+    await slack.go_to("vsearch")
+    await expect(slack.home).to_contain_text("Scores learned from 40 answers that people judged")
+    await slack.home.get_by_role("button", name="Settings").last.click()
+    await expect(slack.modal).to_contain_text("Scores learned from 40 answers")
+    await slack.screenshot(f"feedback_learned_{slack.width}")
+    await slack.modal.get_by_role("button", name="Undo learned scores").click()
+    await expect(slack.home).not_to_contain_text("Scores learned")

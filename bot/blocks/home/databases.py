@@ -7,11 +7,14 @@ from bot.blocks.home.content import HomeContent, Section
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import Block
 from bot.blocks.messages.image_details import NO_PICTURE, provenance, with_picture
-from bot.blocks.reply import button, buttons, heading, section
+from bot.blocks.reply import button, buttons, heading, option, overflow, section
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import home as wording
 from bot.blocks.wording.channels import feedback as feedback_wording
 from bot.domain.catalogue import DatabaseInfo
+
+REPORT = "report"
+"""The option of a database's menu that shows what was asked of it. Old views may have it for a while."""
 
 
 def databases_section(home: HomeContent) -> Section:
@@ -42,4 +45,5 @@ def _entry(home: HomeContent, info: DatabaseInfo) -> tuple[Block, ...]:
         )
     if home.changeable is None or name in home.changeable:
         actions.append(button(labels.SETTINGS, ActionId.DATABASE_SETTINGS, value))
+        actions.append(overflow(ActionId.DATABASE_MENU, [option(labels.REPORT, f"{REPORT}|{name}")]))
     return text, buttons(actions)

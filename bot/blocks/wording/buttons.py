@@ -25,6 +25,7 @@ CHOOSE_DATABASE = "Choose a database"
 WATCH_CHANNEL = "Watch a channel"
 
 EDIT = "Edit"
+REPORT = "Report"
 SETTINGS = "Settings"
 ADD = "Add"
 BROWSE = "Browse"

@@ -22,6 +22,7 @@ from bot.blocks.button_state import (
     decode_option,
     decode_searches,
 )
+from bot.blocks.home.databases import REPORT
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.notices import watching_reply
 from bot.blocks.messages.results.actions import COMPARE, MENU_ACTIONS
@@ -138,6 +139,8 @@ class ActionListener:
                 raise UserError(OTHER_ORGANISATION)
             if request.action_id == ActionId.MENU:
                 request = _chosen(request)
+            if request.action_id == ActionId.DATABASE_MENU:
+                request = _chosen_for_database(request)
             if request.action_id == ActionId.COMPARE:
                 await self._compare(request, requester, body)
                 return
@@ -276,3 +279,12 @@ def _chosen(request: ActionRequest) -> ActionRequest:
     if action is None:
         raise InvalidInput(STALE_BUTTON)
     return replace(request, action_id=action, value=state.encode() or "")
+
+
+def _chosen_for_database(request: ActionRequest) -> ActionRequest:
+    """Return the command that an option of a database's menu stands for. Raises InvalidInput."""
+    name, _, database = request.selected.partition("|")
+    if name != REPORT or not database:
+        raise InvalidInput(STALE_BUTTON)
+    command = CommandState(text=f"report in:{database}")
+    return replace(request, action_id=ActionId.RUN_COMMAND, value=command.encode() or "")

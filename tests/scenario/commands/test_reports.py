@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 
+from bot.blocks.ids import ActionId
 from bot.domain.channels import ChannelMode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill, fill_as
 from tests.scenario.privacy.private_images import ADMIN, reveals_nothing, start_with_private_image
-from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, idle, press, run_command
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, idle, key_of, press, run_command
 from tests.scenario.support.shares import ORIGINAL, settled, watch
 
 OTHER = "U0OTHER"
@@ -79,4 +80,23 @@ async def test_report_names_no_ids_that_its_reader_may_not_see(slack: FakeSlack,
     report = await run_command(slack, "report in:parts", user=ADMIN)
     assert "1 answered" in report.everything
     assert reveals_nothing(report)
+    await idle(app)
+
+
+async def test_report_opens_from_home_for_owners_and_admins(slack: FakeSlack, start: Start) -> None:
+    app = await start(VSEARCH_ADMINS="U0BOSS")
+    await app.services.databases.create(key_of(app, "parts"), SOMEONE)
+    await ask(slack, VALVE)
+    for user in (SOMEONE, "U0BOSS"):
+        await slack.open_home(user)
+        home = await slack.wait_for_home(user=user)
+        await slack.press_in_view(home, ActionId.DATABASE_MENU, value="report|parts")
+        await slack.wait_for(
+            lambda m, user=user: "1 picture asked" in m.everything and slack.state.channels[m.channel].members == [user]
+        )
+    # Others have no menu, and an old one does nothing for them.
+    await slack.open_home(OTHER)
+    assert ActionId.DATABASE_MENU not in (await slack.wait_for_home(user=OTHER)).everything
+    await slack.press_in_view(home, ActionId.DATABASE_MENU, user=OTHER, value="report|parts")
+    await slack.wait_for(lambda m: "Only admins and whoever created “parts”" in m.text)
     await idle(app)

@@ -27,6 +27,7 @@ from tests.scenario.support.requests import (
     key_of,
     press,
 )
+from tests.scenario.support.shares import ORIGINAL
 
 RIGHT, WRONG = "positive_button", "negative_button"
 OTHER = "U0OTHER"
@@ -158,6 +159,16 @@ async def test_nobody_judges_what_they_may_not_see(slack: FakeSlack, start: Star
     told = await slack.wait_for_answer(to=OUTSIDER, after=before)
     assert reveals_nothing(told)
     assert await labels(app) == []
+
+
+async def test_matches_to_judge_are_those_that_their_reader_sees(slack: FakeSlack, start: Start) -> None:
+    await start_with_private_image(slack, start, "private")
+    answer = await ask(slack, VALVE, ORIGINAL)
+    before = len(slack.transcript)
+    await slack.press(answer, ActionId.RATE, user=OUTSIDER)
+    told = await slack.wait_for_answer(to=OUTSIDER, after=before)
+    assert "Which of these are right?" in told.text
+    assert reveals_nothing(told)
 
 
 async def test_labels_go_with_the_image_and_with_the_asked_message(slack: FakeSlack, start: Start) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.app.slack_app import SlackApp
 from tests.fakes.slack import FakeSlack, Message
+from tests.fakes.slack.payloads import channel_object, interaction
 from tests.scenario.moderation.reposts import (
     MOD,
     copies_in,
@@ -36,6 +37,21 @@ async def act(slack: FakeSlack, app: SlackApp, report: Message, action: str, *, 
         await slack.press(report, action, user=user)
     await idle(app)
     return "\n".join(message.everything for message in slack.transcript[before:] if message.to == user)
+
+
+def press_payload(slack: FakeSlack, report: Message, action: str, *, user: str = MOD) -> dict[str, Any]:
+    """Return what Slack sends about a press of a button of this version of a message."""
+    elements = [element for block in report.blocks if block["type"] == "actions" for element in block["elements"]]
+    [pressed] = [element for element in elements if element["action_id"].startswith(action)]
+    element = {"type": "button", "action_id": pressed["action_id"], "block_id": "old", "value": pressed["value"]}
+    workspace = slack.state.workspace_of(report.channel)
+    return interaction(slack.state, "block_actions", workspace, user) | {
+        "container": {"type": "message", "message_ts": report.ts, "channel_id": report.channel},
+        "trigger_id": slack.state.new_trigger(user, workspace, channel=report.channel),
+        "channel": channel_object(slack.state, report.channel),
+        "response_url": slack.state.new_response_url(report.channel, user, report.ts, from_message=True),
+        "actions": [element],
+    }
 
 
 def now(slack: FakeSlack, report: Message) -> Message:

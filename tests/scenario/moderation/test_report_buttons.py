@@ -12,8 +12,19 @@ from bot.domain.errors import BackendDown
 from bot.services.images.deletion import DeleteService
 from bot.storage.sql.schema.tables import feedback_labels
 from tests.fakes.slack import GENERAL, FakeSlack, Message
-from tests.fakes.slack.payloads import channel_object, interaction
-from tests.scenario.moderation.buttons import ASK, FORGET, NEVER, NOT_SAME, OK, UNDO, act, now, offered, reported
+from tests.scenario.moderation.buttons import (
+    ASK,
+    FORGET,
+    NEVER,
+    NOT_SAME,
+    OK,
+    UNDO,
+    act,
+    now,
+    offered,
+    press_payload,
+    reported,
+)
 from tests.scenario.moderation.reposts import (
     ADMIN,
     COPYCAT,
@@ -117,22 +128,7 @@ async def test_author_is_asked_once_and_politely(slack: FakeSlack, app: SlackApp
 async def _press_old(slack: FakeSlack, app: SlackApp, report: Message, action: str, *, user: str = MOD) -> str:
     """Press a button of the first version of a message."""
     before = len(slack.transcript)
-    first = slack.versions(report)[0]
-    elements = [element for block in first.blocks if block["type"] == "actions" for element in block["elements"]]
-    [old] = [element for element in elements if element["action_id"].startswith(action)]
-    element = {"type": "button", "action_id": old["action_id"], "block_id": "old", "value": old["value"]}
-    workspace = slack.state.workspace_of(report.channel)
-    await slack.deliver(
-        "interactive",
-        interaction(slack.state, "block_actions", workspace, user)
-        | {
-            "container": {"type": "message", "message_ts": report.ts, "channel_id": report.channel},
-            "trigger_id": slack.state.new_trigger(user, workspace, channel=report.channel),
-            "channel": channel_object(slack.state, report.channel),
-            "response_url": slack.state.new_response_url(report.channel, user, report.ts, from_message=True),
-            "actions": [element],
-        },
-    )
+    await slack.deliver("interactive", press_payload(slack, slack.versions(report)[0], action, user=user))
     await idle(app)
     return "\n".join(message.everything for message in slack.transcript[before:] if message.to == user)
 

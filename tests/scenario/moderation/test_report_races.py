@@ -41,6 +41,14 @@ async def test_others_may_not_act(slack: FakeSlack, app: SlackApp, action: str, 
     assert await entities(app, "ads") == ["bicycle"]
 
 
+@pytest.mark.parametrize("user", [COPYCAT, "U0STRANGER"])
+async def test_others_may_not_undo(slack: FakeSlack, app: SlackApp, user: str) -> None:
+    report = await reported(slack, app)
+    await act(slack, app, report, OK)
+    assert "Only" in await act(slack, app, report, UNDO, user=user)
+    assert offered(slack, report) == {UNDO}
+
+
 @pytest.mark.parametrize("rules", [NO_RULES, GuardRules(report_to=GENERAL)])
 async def test_moderators_without_a_channel_of_their_own_are_those_who_may_change_settings(
     slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch, rules: GuardRules

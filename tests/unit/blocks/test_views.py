@@ -223,15 +223,17 @@ def test_home_shows_databases_and_channels_with_buttons() -> None:
     ):
         assert part in said
     rows = [block["elements"] for block in view["blocks"] if block["type"] == "actions"]
-    assert [[element["text"]["text"] for element in row] for row in rows] == [
+    # A menu is shown by its only option.
+    labels = [[(element.get("options") or [element])[0]["text"]["text"] for element in row] for row in rows]
+    assert labels == [
         ["Search by image", "Create a database", "Watch a channel"],
-        ["Browse", "Add", "Settings"],
-        ["Browse", "Add", "Settings"],
+        ["Browse", "Add", "Settings", "Report"],
+        ["Browse", "Add", "Settings", "Report"],
         ["Edit", "Add past pictures", "Stop watching"],
         ["Edit"],
     ]
     assert ListState.decode(rows[2][0]["value"]) == ListState(database="logos")
-    assert {NameState.decode(element["value"]).database for element in rows[2][1:]} == {"logos"}
+    assert {NameState.decode(element["value"]).database for element in rows[2][1:3]} == {"logos"}
     assert NameState.decode(rows[3][1]["value"]) == NameState(channel="C0HERE")
 
 
