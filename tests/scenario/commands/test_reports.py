@@ -83,18 +83,24 @@ async def test_report_names_no_ids_that_its_reader_may_not_see(slack: FakeSlack,
     await idle(app)
 
 
+async def report_from_home(slack: FakeSlack, user: str) -> Message:
+    await slack.open_home(user)
+    home = await slack.wait_for_home(user=user)
+    before = len(slack.transcript)
+    await slack.press_in_view(home, ActionId.DATABASE_MENU, value="report|parts")
+    return await slack.wait_for(lambda m: m in slack.transcript[before:] and "What was asked" in m.text)
+
+
 async def test_report_opens_from_home_for_owners_and_admins(slack: FakeSlack, start: Start) -> None:
     app = await start(VSEARCH_ADMINS="U0BOSS")
     await app.services.databases.create(key_of(app, "parts"), SOMEONE)
     await ask(slack, VALVE)
     for user in (SOMEONE, "U0BOSS"):
-        await slack.open_home(user)
-        home = await slack.wait_for_home(user=user)
-        await slack.press_in_view(home, ActionId.DATABASE_MENU, value="report|parts")
-        await slack.wait_for(
-            lambda m, user=user: "1 picture asked" in m.everything and slack.state.channels[m.channel].members == [user]
-        )
+        report = await report_from_home(slack, user)
+        assert "1 picture asked" in report.everything
+        assert slack.state.channels[report.channel].members == [user]
     # Others have no menu, and an old one does nothing for them.
+    home = await slack.wait_for_home(user=SOMEONE)
     await slack.open_home(OTHER)
     assert ActionId.DATABASE_MENU not in (await slack.wait_for_home(user=OTHER)).everything
     await slack.press_in_view(home, ActionId.DATABASE_MENU, user=OTHER, value="report|parts")

@@ -12,11 +12,12 @@ from pathlib import Path
 from bot.domain.channels import GuardRules
 from tests.fakes.slack import FakeSlack
 from tests.fixtures.pictures import encoded
+from tests.fixtures.scenes import SIZE, scene
 from tests.scenario.conftest import fill
 from tests.scenario.moderation.buttons import NEVER, UNDO, now, offered, press_payload
 from tests.scenario.moderation.reposts import MOD, MODS, copies_in, guard, posted, repost
 from tests.scenario.support.program import ROOT
-from tests.scenario.support.shares import ORIGINAL, SIZE, running, scene
+from tests.scenario.support.shares import ORIGINAL, running
 
 PRESSES = 3
 
