@@ -32,6 +32,7 @@ from handlers.moderation.report_sender import Repost
 from handlers.parsing.payloads import ImageShare, SharedFile
 from handlers.replies import delivery
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
+from handlers.slack.directory import DirectoryCache
 from handlers.slack.files import PictureReader, SharedFileReader
 from handlers.slack.messages import permalink
 from handlers.slack_errors import UNREACHABLE, code_of
@@ -82,7 +83,10 @@ class ShareCollector:
         files: SharedFileReader,
         pictures: PictureReader,
         presenter: AnswerPresenter,
+        *,
+        directories: DirectoryCache,
     ) -> None:
+        self._directories = directories
         self._collecting = collecting
         self._repost_guard = repost_guard
         self._files = files
@@ -148,7 +152,9 @@ class ShareCollector:
         """
         rules = share.binding.rules
         kinds = kinds_of(image.image.picture, _mimetype_of(share, image))
-        treatment = rules.treatment(share.message.user, kinds)
+        directory = self._directories.of(key.workspace, share.client)
+        groups = await directory.groups_of(share.message.user, rules.groups)
+        treatment = rules.treatment(share.message.user, kinds, groups)
         if treatment is Treatment.ADD:
             with contextlib.suppress(AlreadyAdded):
                 await self._collecting.collect(key, image)

@@ -27,7 +27,9 @@ _NOTHING = frozenset({"off", "none", "no", "nobody", "nothing", "-"})
 _YES = frozenset({"on", "yes", "true", ""})
 _MENTION = re.compile(r"<([@#])([A-Z0-9]+)(?:\|[^<>]*)?>")
 _ID = re.compile(r"[UWCG](?=[A-Z]*[0-9])[A-Z0-9]{3,}")
-_GROUP = re.compile(r"<!subteam|<!(?:here|channel|everyone)")
+_GROUP = re.compile(r"<!subteam\^([A-Z0-9]+)(?:\|[^<>]*)?>|(S(?=[A-Z]*[0-9])[A-Z0-9]{3,})")
+_MANY = re.compile(r"<!")
+"""A user group, or everybody in a channel."""
 _KINDS: Mapping[str, FileKind] = {
     word: kind
     for kind, words in {
@@ -52,7 +54,7 @@ def parse_rules(given: Mapping[str, str]) -> RuleChanges:
 
 def parse_people(value: str) -> tuple[str, ...]:
     """Parse people, separated by commas: mentions, ids or names. Raises InvalidInput."""
-    if _GROUP.search(value):
+    if _MANY.search(value):
         raise InvalidInput(wording.NO_GROUPS)
     people = tuple(reference(one) for one in value.split(",") if one.strip())
     if len(people) > MAX_PEOPLE:
@@ -108,15 +110,24 @@ def _own(changes: RuleChanges, value: str) -> RuleChanges:
 
 
 def _allow(changes: RuleChanges, value: str) -> RuleChanges:
-    """Parse people and kinds of files. Without any kind, the kinds stay as they are, and so do people without any."""
+    """Parse people, user groups and kinds of files. Without any kind, the kinds stay as they are.
+
+    People and groups stay if neither is given.
+    """
     if value.lower() in _NOTHING:
-        return replace(changes, people=(), exempt=frozenset())
+        return replace(changes, people=(), groups=(), exempt=frozenset())
     words = [one.strip() for one in value.split(",") if one.strip()]
     kinds = frozenset(_KINDS[one.lower()] for one in words if one.lower() in _KINDS)
-    people = parse_people(",".join(one for one in words if one.lower() not in _KINDS))
-    if not words or any(not is_person(one) for one in people):
+    groups = tuple(found[1] or found[2] for one in words if (found := _GROUP.fullmatch(one)))
+    others = [one for one in words if one.lower() not in _KINDS and not _GROUP.fullmatch(one)]
+    if not words or any(_MANY.search(one) for one in others):
         raise InvalidInput(wording.ALLOW_INVALID)
-    return replace(changes, people=people or changes.people, exempt=kinds or changes.exempt)
+    people = parse_people(",".join(others))
+    if any(not is_person(one) for one in people):
+        raise InvalidInput(wording.ALLOW_INVALID)
+    if people or groups:
+        changes = replace(changes, people=people, groups=groups)
+    return replace(changes, exempt=kinds or changes.exempt)
 
 
 def is_person(text: str) -> bool:

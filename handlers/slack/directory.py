@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from cachetools import TTLCache
@@ -16,7 +17,7 @@ from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
 from handlers.slack.clients import pages
 from handlers.slack.guests import GuestRegister, is_guest
-from handlers.slack_errors import UNREACHABLE, code_of
+from handlers.slack_errors import UNREACHABLE, code_of, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,9 @@ class _Caches:
     )
     members: TTLCache[tuple[WorkspaceId, str], _Members] = field(
         default_factory=lambda: TTLCache(CACHE_SIZE, MEMBERS_TTL_S)
+    )
+    groups: TTLCache[tuple[WorkspaceId, str], frozenset[str]] = field(
+        default_factory=lambda: TTLCache(CACHE_SIZE, KINDS_TTL_S)
     )
     people: TTLCache[tuple[WorkspaceId, str], _Person] = field(
         default_factory=lambda: TTLCache(CACHE_SIZE, KINDS_TTL_S)
@@ -158,6 +162,22 @@ class SlackDirectory:
             log.info("conversations.info failed: %s", type(error).__name__)
             return ""
         return str(about.get("creator") or "") if isinstance(about, Mapping) else ""
+
+    async def groups_of(self, user: str, groups: Iterable[str]) -> frozenset[str]:
+        """Return which of some user groups a person is in, without those of which Slack doesn't tell."""
+        found = set()
+        for group in groups:
+            try:
+                place = (self._workspace, group)
+                if user in await _cached(self._caches.groups, place, partial(self._fetch_group, group)):
+                    found.add(group)
+            except UNREACHABLE as error:
+                log.info("the members of a user group are unknown: %s", reason_of(error))
+        return frozenset(found)
+
+    async def _fetch_group(self, group: str) -> frozenset[str]:
+        answer = await self._client.usergroups_users_list(usergroup=group, team_id=self._workspace)
+        return frozenset(map(str, answer.get("users") or ()))
 
     async def is_within(self, channel: str, other: str) -> bool:
         """Return whether all members of a channel are members of another one, as far as Slack tells."""

@@ -105,7 +105,10 @@ def _collecting(
 ) -> tuple[ShareCollector, CollectService]:
     collecting = CollectService(dependencies.additions, infrastructure.storage)
     guard = RepostGuard(infrastructure.search, collecting, infrastructure.storage.locks)
-    return ShareCollector(collecting, guard, infrastructure.files, pictures, dependencies.presenter), collecting
+    files, pictures = infrastructure.files, infrastructure.pictures
+    directories = dependencies.directories
+    collector = ShareCollector(collecting, guard, files, pictures, dependencies.presenter, directories=directories)
+    return collector, collecting
 
 
 def history_worker(

@@ -67,6 +67,7 @@ class GuardRules:
         exempt: Kinds of files that are not checked.
         report_to: The channel that gets the reports too; empty for none.
         quiet: Whether reposts get a reaction, and no reply in their thread.
+        groups: Ids of Slack's user groups whose members may post anything again.
     """
 
     window_days: int | None = None
@@ -76,12 +77,14 @@ class GuardRules:
     exempt: frozenset[FileKind] = frozenset()
     report_to: str = ""
     quiet: bool = False
+    groups: frozenset[str] = frozenset()
 
-    def treatment(self, author: str, kinds: Iterable[FileKind]) -> Treatment:
-        """Return what to do with an image of these kinds."""
+    def treatment(self, author: str, kinds: Iterable[FileKind], groups: Iterable[str] = ()) -> Treatment:
+        """Return what to do with an image of these kinds. ``groups``: user groups that its author is in."""
         if not self.exempt.isdisjoint(kinds):
             return Treatment.LEAVE
-        return Treatment.ADD if author and author in self.people else Treatment.CHECK
+        is_allowed = author in self.people or not self.groups.isdisjoint(groups)
+        return Treatment.ADD if author and is_allowed else Treatment.CHECK
 
     def counting(self, posting: Posting, earlier: Iterable[PostingType]) -> tuple[PostingType, ...]:
         """Return those of the earlier postings of an image that make another posting of it a repost."""
@@ -109,8 +112,8 @@ DEFAULT_RULES = replace(NO_RULES, exempt=frozenset(FileKind))
 class RuleChanges:
     """What a command changes in a channel's rules. None keeps what it is.
 
-    ``window_days`` is 0 for no window. ``people`` and ``report_to`` are ids, or names as they were typed. ``report_to``
-    is empty for no channel.
+    ``window_days`` is 0 for no window. ``people`` and ``report_to`` are ids, or names as they were typed; such a name
+    may be that of a user group. ``groups`` are ids. ``report_to`` is empty for no channel.
     """
 
     window_days: int | None = None
@@ -120,6 +123,7 @@ class RuleChanges:
     exempt: frozenset[FileKind] | None = None
     report_to: str | None = None
     quiet: bool | None = None
+    groups: tuple[str, ...] | None = None
 
     def applied_to(self, rules: GuardRules) -> GuardRules:
         """Return the rules with the changes."""
@@ -133,6 +137,7 @@ class RuleChanges:
             rules.exempt if self.exempt is None else self.exempt,
             rules.report_to if self.report_to is None else self.report_to,
             rules.quiet if self.quiet is None else self.quiet,
+            rules.groups if self.groups is None else frozenset(self.groups),
         )
 
 

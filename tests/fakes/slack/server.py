@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -90,6 +90,10 @@ class FakeSlack(InteractionActions, Observations):
         """Add a person. Flags: ``is_admin``, ``is_owner``, ``is_restricted``, ``is_ultra_restricted``, ``is_bot``."""
         self.state.people[identifier] = Person(identifier, name, **flags)
         return self.state.people[identifier]
+
+    def add_group(self, identifier: str, handle: str, members: Iterable[str]) -> None:
+        """Add a user group, or replace it."""
+        self.state.groups[identifier] = (handle, frozenset(members))
 
     def add_workspace(
         self,

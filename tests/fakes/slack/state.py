@@ -41,6 +41,8 @@ class State:
         self.tokens: dict[str, Token] = {}
         self.give_token(self.home, "xoxb-fake-bot-token")
         self.people: dict[str, Person] = {"U0SOMEONE": Person("U0SOMEONE")}
+        self.groups: dict[str, tuple[str, frozenset[str]]] = {}
+        """User groups by id: the handle and the members."""
         self.calls: list[Call] = []
         self.acks: list[Ack] = []
         self.messages: list[Message] = []

@@ -171,3 +171,47 @@ def _gif() -> bytes:
 
 
 ORIGINAL_AS_GIF = _gif()
+
+
+async def rules_of(app: SlackApp) -> GuardRules:
+    binding = await binding_of(app)
+    assert binding is not None
+    return binding.rules
+
+
+async def test_members_of_a_user_group_may_post_anything_again(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "ads")
+    await posted(app, ORIGINAL)
+    slack.add_group("S0DESIGN", "designers", [LEA, "U0TOM"])
+    slack.add_person("U0GUEST", "visitor")
+    for allow in ("<!subteam^S0DESIGN|@designers>", "@designers", "@designers,@visitor"):
+        await run_command(slack, f"watch guard in:ads allow:{allow}")
+        assert (await rules_of(app)).groups == {"S0DESIGN"}
+    assert (await rules_of(app)).people == {"U0GUEST"}
+    announced = [message.everything for message in slack.transcript if message.channel == GENERAL and not message.to]
+    # A mention would notify all its members.
+    assert "<@U0GUEST> and the members of 1 user group may post anything again." in announced[-1]
+    for user, is_reported in ((LEA, False), ("U0TOM", False), ("U0GUEST", False), (COPYCAT, True)):
+        shared = await repost(slack, app, ORIGINAL, user=user)
+        assert bool(slack.replies(shared.ts)) is is_reported
+    await run_command(slack, "watch guard in:ads allow:none")
+    assert (await rules_of(app)).groups == frozenset()
+
+
+async def test_user_groups_need_their_scope(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "ads")
+    await posted(app, ORIGINAL)
+    slack.add_group("S0DESIGN", "designers", [COPYCAT])
+    await guard(app, GuardRules(groups=frozenset({"S0DESIGN"})))
+    slack.refuse_next("usergroups.users.list", "missing_scope")
+    shared = await repost(slack, app, ORIGINAL)
+    assert slack.replies(shared.ts)
+    slack.refuse_next("usergroups.list", "missing_scope", times=2)
+    told = await run_command(slack, "watch guard in:ads allow:<!subteam^S0DESIGN|@designers>")
+    assert "I can't read user groups without the permission `usergroups:read`." in told.text
+    assert "can't find @designers" in (await run_command(slack, "watch guard in:ads allow:@designers")).text
+    # Otherwise, nothing needs the scope.
+    await run_command(slack, "watch guard in:ads allow:gif")
+    assert (await rules_of(app)).exempt == {FileKind.GIF}

@@ -33,6 +33,7 @@ rules = st.builds(
     st.frozensets(st.sampled_from(FileKind)),
     st.sampled_from(["", "C0MODS"]),
     st.booleans(),
+    st.frozensets(st.sampled_from(["S1", "S2"])),
 )
 postings = st.builds(
     Posted, st.sampled_from(PEOPLE), st.integers(-600, 600_000).map(lambda minutes: NOW - timedelta(minutes=minutes))
@@ -92,6 +93,8 @@ def test_exempt_kinds_are_left_alone_and_allowed_people_are_not_checked(
     assert (treatment is Treatment.LEAVE) is bool(kinds & given_rules.exempt)
     if treatment is not Treatment.LEAVE:
         assert (treatment is Treatment.ADD) is (author in given_rules.people and author != "")
+        in_all = given_rules.treatment(author, kinds, given_rules.groups)
+        assert (in_all is Treatment.ADD) is (treatment is Treatment.ADD or bool(given_rules.groups and author))
 
 
 @given(rules)

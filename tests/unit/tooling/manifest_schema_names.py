@@ -86,6 +86,8 @@ METHOD_SCOPES = {
     "reactions_get": frozenset({"reactions:read"}),
     "reactions_remove": frozenset({"reactions:write"}),
     "team_info": frozenset({"team:read"}),
+    "usergroups_list": frozenset({"usergroups:read"}),
+    "usergroups_users_list": frozenset({"usergroups:read"}),
     "users_conversations": READ,
     "users_info": frozenset({"users:read"}),
     "users_list": frozenset({"users:read"}),

@@ -11,9 +11,13 @@ from bot.domain.identifiers import DatabaseName
 
 OWN_INVALID = "`own:` must be `report`, `ignore`, or how long to ignore own reposts, such as `own:10m`."
 ALLOW_INVALID = (
-    "`allow:` takes people and `gif`, `sticker` or `emoji`: `allow:@lea,gif`. `allow:none` checks everything."
+    "`allow:` takes people, user groups and `gif`, `sticker` or `emoji`: `allow:@lea,gif`."
+    " `allow:none` checks everything."
 )
-NO_GROUPS = "User groups don't work here. Name the people instead: `allow:@lea,@tom`."
+NO_GROUPS = "User groups don't work here. Name the people instead: `editors:@lea,@tom`."
+GROUPS_UNKNOWN = (
+    "I can't read user groups without the permission `usergroups:read`. Ask an admin to grant it, or name people."
+)
 REPORT_INVALID = "`report:` must be a channel, such as `report:#mods`. `report:off` stops these reports."
 CANNOT_REPORT_THERE = "I can't post reports in that channel. `/invite` me there and try again."
 REPORTS_WOULD_LEAK = (
@@ -89,8 +93,11 @@ def _sentences(rules: GuardRules) -> Iterable[str]:
         yield "People may post their own images again."
     elif rules.leeway_minutes:
         yield f"People may post their own images again within {duration(rules.leeway_minutes)}."
-    if rules.people:
-        yield f"{join_words(map(user_mention, sorted(rules.people)))} may post anything again."
+    if rules.people or rules.groups:
+        # A mention of a group would notify all its members.
+        groups = [f"the members of {count(len(rules.groups), 'user group')}"] if rules.groups else []
+        who = join_words([*map(user_mention, sorted(rules.people)), *groups])
+        yield f"{who[:1].upper()}{who[1:]} may post anything again."
     if rules.exempt:
         kinds = join_words([KIND_NAMES[kind] for kind in FileKind if kind in rules.exempt])
         yield f"{kinds[:1].upper()}{kinds[1:]} are left alone."

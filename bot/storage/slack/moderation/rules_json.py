@@ -20,6 +20,7 @@ def encode_rules(rules: GuardRules) -> str | None:
         "exempt": sorted(rules.exempt),
         "report_to": rules.report_to,
         "quiet": rules.quiet,
+        "groups": sorted(rules.groups),
     }
     return json.dumps(given, separators=(",", ":"))
 
@@ -38,6 +39,7 @@ def decode_rules(text: str | None) -> GuardRules:
         frozenset(FileKind(kind) for kind in given.get("exempt") or () if kind in known),
         str(given.get("report_to") or ""),
         bool(given.get("quiet")),
+        frozenset(given.get("groups") or ()),
     )
 
 

@@ -1,9 +1,9 @@
-"""``users.*`` and ``auth.*``."""
+"""``users.*``, ``usergroups.*`` and ``auth.*``."""
 
 from __future__ import annotations
 
 from tests.fakes.slack.values import Json, Person, Token
-from tests.fakes.slack.web_api.arguments import Method, WebApiMethods, paged
+from tests.fakes.slack.web_api.arguments import Method, Refused, WebApiMethods, paged
 
 
 class PeopleMethods(WebApiMethods):
@@ -16,6 +16,8 @@ class PeopleMethods(WebApiMethods):
             "auth.revoke": self._revoke,
             "users.info": self._info,
             "users.list": self._list,
+            "usergroups.list": self._groups,
+            "usergroups.users.list": self._group_members,
         }
 
     async def _test(self, args: Json, token: Token) -> Json:
@@ -49,6 +51,21 @@ class PeopleMethods(WebApiMethods):
         people, rest = paged([*self.state.people.values()], args)
         rest.pop("has_more")
         return {"members": [_described(person, token) for person in people], **rest}
+
+    async def _groups(self, args: Json, token: Token) -> Json:
+        self.require_team(args, token)
+        found = [
+            {"id": group, "is_usergroup": True, "handle": handle, "name": handle.title(), "date_delete": 0}
+            for group, (handle, _) in self.state.groups.items()
+        ]
+        return {"usergroups": found}
+
+    async def _group_members(self, args: Json, token: Token) -> Json:
+        self.require(args, "usergroup")
+        self.require_team(args, token)
+        if args["usergroup"] not in self.state.groups:
+            raise Refused("no_such_subteam")
+        return {"users": sorted(self.state.groups[args["usergroup"]][1])}
 
 
 def _described(person: Person, token: Token) -> Json:

@@ -20,6 +20,8 @@ FIXED = {
     "users.info": "users:read",
     "users.conversations": "channels:read",
     "users.list": "users:read",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
 }
 BY_CONVERSATION = {
     "conversations.info": "read",
