@@ -181,8 +181,8 @@ class LookupService:
                     found = await self._search_in(scope, picture, limit, minimum, readers)
                     is_open = scope.with_text is None
                     pending = await self._pending_text(scope, picture) if is_open else None
-                    print_ = await asyncio.to_thread(_fingerprint, picture)
-                    return LookupResult(name, found, pending=pending, is_preview=picture.is_preview, fingerprint=print_)
+                    own = await asyncio.to_thread(_fingerprint, picture)
+                    return LookupResult(name, found, pending=pending, is_preview=picture.is_preview, fingerprint=own)
             except UserError as error:
                 return LookupResult(name, problem=str(error))
 
