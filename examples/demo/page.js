@@ -184,11 +184,15 @@
   };
 
   const decode = (node) => {
+    // The page doesn't know code blocks.
+    if (node.textContent.startsWith("```")) node.classList.add("code-block");
+    const isCode = node.classList.contains("code-block");
     const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
       const text = texts.currentNode;
       if (!decoded.has(text) && /&(lt|gt|amp);/.test(text.data)) text.data = text.data.replace(/&(lt|gt|amp);/g, (found) => LETTERS[found]);
       if (!decoded.has(text) && text.data.includes("<!date^")) text.data = text.data.replace(DATE, dated);
+      if (!decoded.has(text) && isCode && text.data.includes("```")) text.data = text.data.replace(/^```\n?|\n?```$/g, "");
       decoded.add(text);
     }
   };

@@ -27,26 +27,6 @@ INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 STATE_TTL_S = 600
 
-SCOPES = (
-    "app_mentions:read",
-    "channels:history",
-    "channels:read",
-    "chat:write",
-    "commands",
-    "files:read",
-    "files:write",
-    "groups:history",
-    "groups:read",
-    "im:history",
-    "im:read",
-    "mpim:history",
-    "mpim:read",
-    "reactions:write",
-    "usergroups:read",
-    "users:read",
-)
-"""The scopes of manifest.yml. A test compares the two."""
-
 RecordWorkspace = Callable[[WorkspaceId, str], Awaitable[None]]
 """Stores the id of a new workspace and that of its organisation (may be empty)."""
 

@@ -29,6 +29,7 @@ OPTIONAL: Mapping[str, str] = {
     "mpim:history": "pictures in group direct messages",
     "mpim:read": "pictures of a group direct message, outside of it",
     "reactions:write": "reactions to collected and known pictures",
+    "usergroups:read": "user groups in the rules of guard channels",
 }
 """Scopes that people may refuse when they install the app, with what is off then."""
 

@@ -50,6 +50,7 @@ async def test_report_shows_a_chart_and_a_table(slack: SlackPage) -> None:
     report = await slack.command("/vsearch report in:samples", "What was asked of")
     await expect(report).to_contain_text("answered")
     await expect(report).to_contain_text("week of")
+    await expect(report).not_to_contain_text("```")
     assert min(await widths(report)) > 0
     await report.scroll_into_view_if_needed()
     await slack.screenshot(f"feedback_report_{slack.width}")

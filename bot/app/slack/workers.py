@@ -105,9 +105,14 @@ def _collecting(
 ) -> tuple[ShareCollector, CollectService]:
     collecting = CollectService(dependencies.additions, infrastructure.storage)
     guard = RepostGuard(infrastructure.search, collecting, infrastructure.storage.locks)
-    files, pictures = infrastructure.files, infrastructure.pictures
-    directories = dependencies.directories
-    collector = ShareCollector(collecting, guard, files, pictures, dependencies.presenter, directories=directories)
+    collector = ShareCollector(
+        collecting,
+        guard,
+        infrastructure.files,
+        pictures,
+        dependencies.presenter,
+        directories=dependencies.directories,
+    )
     return collector, collecting
 
 

@@ -20,6 +20,7 @@ KINDS = {
     "direct messages": {"im:history", "im:read"},
     "group messages": {"mpim:history", "mpim:read"},
     "reactions": {"reactions:write"},
+    "user groups": {"usergroups:read"},
 }
 
 

@@ -144,8 +144,10 @@ def test_scopes_match_the_calls_and_events() -> None:
     assert sorted(scopes()) == sorted(needed | {"commands"})
 
 
-def test_optional_scopes_are_among_all() -> None:
-    assert set(manifest()["oauth_config"]["scopes"]["bot_optional"]) == {"usergroups:read"} <= set(scopes())
+def test_optional_scopes_are_among_those_asked_for() -> None:
+    optional = manifest()["oauth_config"]["scopes"]["bot_optional"]
+    assert optional == sorted(OPTIONAL)
+    assert scopes() == list(SCOPES)
 
 
 def test_every_scope_has_a_reason() -> None:
