@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.blocks.home.content import HomeContent, News, OpenWork
+from bot.blocks.home.content import HomeContent, News, NotAdded, OpenWork
 from bot.domain.catalogue import ImageRecord
 from bot.domain.channels import ChannelBinding
-from bot.domain.jobs import WorkspaceJobs
+from bot.domain.jobs import RefusedFile, WorkspaceJobs
 from bot.services.access.overview import Overview
 from bot.storage.ports.home import MAX_COUNTED, Visit
 from handlers.moderation.settings_changes import SettingsChanges
-from handlers.parsing.payloads import TableShare, decode_request, parse_table_share
+from handlers.parsing.payloads import TableShare, decode_request, decode_share, parse_table_share
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
@@ -108,8 +108,13 @@ class HomeComposer:
         directory, permissions = self._answers.directory(requester), self._dependencies.permissions
         jobs = await self._dependencies.job_overview.of(requester.workspace, datetime.now(UTC) - FAILURES_SHOWN)
         tables = _tables(jobs)
-        channels = {one.channel for one in jobs.channels} | {table.message.channel for table in tables}
+        channels = {one.channel for one in jobs.channels} | {one.channel for one in jobs.refusals}
+        channels |= {table.message.channel for table in tables}
         readable = await directory.readable(sorted(channels), requester.user) if channels else frozenset()
+        refusals = [one for one in jobs.refusals if one.channel in readable]
+        newest = sorted(
+            (file for one in refusals for file in one.newest), key=lambda file: file.shared_at, reverse=True
+        )
         is_failing = jobs.failing_removals and await permissions.is_admin(requester.user, directory)
         return OpenWork(
             channels=tuple(one for one in jobs.channels if one.channel in readable),
@@ -118,6 +123,8 @@ class HomeComposer:
             ),
             failing_removals=jobs.failing_removals if is_failing else 0,
             counted=MAX_COUNTED,
+            refused=tuple(map(_not_added, newest)),
+            refused_total=sum(one.total for one in refusals),
         )
 
 
@@ -125,6 +132,13 @@ def _tables(jobs: WorkspaceJobs) -> list[TableShare]:
     """Return the tables that are being imported, or wait for it."""
     parsed = (parse_table_share(decode_request(payload), is_stored=True) for payload in jobs.questions)
     return [table for table in parsed if table is not None]
+
+
+def _not_added(file: RefusedFile) -> NotAdded:
+    message = decode_share(file.payload)
+    names = {} if message is None else {one.id: one.name for one in message.files}
+    author = "" if message is None else message.user
+    return NotAdded(names.get(file.file, ""), author, file.channel, file.shared_at, file.reason, file.link)
 
 
 def _shown(seen: Overview) -> tuple[ImageRecord, ...]:

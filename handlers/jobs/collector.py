@@ -17,7 +17,7 @@ from bot.blocks.reply import Reply
 from bot.blocks.wording.images import kept_under_file_name
 from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.channels import GUARD_MINIMUM, Audience, ChannelMode, Treatment
-from bot.domain.errors import AlreadyAdded, EntityRefused, UserError
+from bot.domain.errors import AlreadyAdded, EntityRefused, UnknownDatabase, UserError
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.domain.pictures import Picture
 from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
@@ -27,6 +27,7 @@ from bot.services.images.file_names import entity_of_file
 from bot.services.images.new_image import NewImage
 from bot.services.search.lookup import LookupResult
 from bot.services.search.search_result import SearchResult
+from bot.storage.ports.home import JobOverview
 from handlers.inbox.share import Share, UnresolvedFile, carried, retry_first_attempts
 from handlers.moderation.report_sender import Repost
 from handlers.parsing.payloads import ImageShare, SharedFile
@@ -53,7 +54,7 @@ class _Outcome:
     added: list[SharedFile] = field(default_factory=list)
     by_preview: list[str] = field(default_factory=list)
     known: list[tuple[str, ImageRecord | None]] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[tuple[SharedFile | UnresolvedFile, str]] = field(default_factory=list)
 
     def add(self, file: SharedFile | UnresolvedFile, image: NewImage) -> None:
         """Note that a file was added."""
@@ -82,9 +83,9 @@ class ShareCollector:
         repost_guard: RepostGuard,
         files: SharedFileReader,
         pictures: PictureReader,
-        presenter: AnswerPresenter,
         *,
-        directories: DirectoryCache,
+        presenter: AnswerPresenter,
+        overview: JobOverview,
     ) -> None:
         self._directories = directories
         self._collecting = collecting
@@ -92,6 +93,7 @@ class ShareCollector:
         self._files = files
         self._pictures = pictures
         self._presenter = presenter
+        self._overview = overview
 
     async def collect(self, share: Share, key: DatabaseKey, mode: ChannelMode) -> list[Repost]:
         """Add each image. Return reposts in a guard channel, without those that its readers may not know of.
@@ -114,7 +116,8 @@ class ShareCollector:
                 log.info("a file was deleted while it was being added")
             except UserError as error:
                 if _is_told(file, mode):
-                    outcome.problems.append((file.name, str(error)))
+                    outcome.problems.append((file, str(error)))
+        await self._record(share, outcome.problems, link)
         await self._report(share, key, mode, outcome)
         # Leave out reposts whose matches the readers may not see. They may not even learn that there was a match.
         results = [LookupResult(repost.file.name, repost.found) for repost in reposts]
@@ -172,6 +175,21 @@ class ShareCollector:
         """React to a share of which nothing can be added. The caller tells the user why."""
         await _react(client, message.channel, message.ts, FAILED)
 
+    async def refuse_all(self, share: Share, error: UnknownDatabase) -> None:
+        """React to a share whose database doesn't exist, and record that nothing of it was added."""
+        await self.refuse(share.client, share.message)
+        # Without suggestions: other readers of the channel may not know of the database that has a similar name.
+        reason = str(UnknownDatabase(error.name))
+        link = await permalink(share.client, share.message.channel, share.message.ts)
+        await self._record(share, [(file, reason) for file in share.files], link)
+
+    async def _record(
+        self, share: Share, problems: Sequence[tuple[SharedFile | UnresolvedFile, str]], link: str
+    ) -> None:
+        """Record why files were not added, and that nothing is wrong with those of an earlier attempt."""
+        if problems or share.job.attempts > 1:
+            await self._overview.record_refusals(share.job, {file.id: reason for file, reason in problems}, link)
+
     async def image_of(self, share: Share, file: SharedFile | UnresolvedFile, link: str) -> SharedImage:
         """Download and decode a file. Raises UserError."""
         message = share.message
@@ -207,7 +225,7 @@ class ShareCollector:
         remarks: list[Reply] = []
         if outcome.problems:
             await self._react(share, FAILED)
-            remarks.append(collected_problems_reply(outcome.problems))
+            remarks.append(collected_problems_reply([(file.name, reason) for file, reason in outcome.problems]))
         if known := await self._known(share, outcome, share.author):
             remarks.append(known_images_reply(key.name, known))
         if share.refused is not None and outcome.added:

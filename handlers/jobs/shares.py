@@ -188,9 +188,9 @@ class ShareRunner:
     async def _handle(self, share: Share, mode: ChannelMode, answer: ThreadAnswer) -> None:
         try:
             database = await self._databases.choose(share)
-        except UnknownDatabase:
+        except UnknownDatabase as error:
             if mode is ChannelMode.COLLECT:
-                await self._collector.refuse(share.client, share.message)
+                await self._collector.refuse_all(share, error)
             raise
         if database is None:
             return

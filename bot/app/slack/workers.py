@@ -105,15 +105,9 @@ def _collecting(
 ) -> tuple[ShareCollector, CollectService]:
     collecting = CollectService(dependencies.additions, infrastructure.storage)
     guard = RepostGuard(infrastructure.search, collecting, infrastructure.storage.locks)
-    collector = ShareCollector(
-        collecting,
-        guard,
-        infrastructure.files,
-        pictures,
-        dependencies.presenter,
-        directories=dependencies.directories,
-    )
-    return collector, collecting
+    files, pictures = infrastructure.files, infrastructure.pictures
+    overview, presenter = dependencies.job_overview, dependencies.presenter
+    return ShareCollector(collecting, guard, files, pictures, presenter=presenter, overview=overview), collecting
 
 
 def history_worker(

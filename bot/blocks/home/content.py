@@ -26,6 +26,21 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
+class NotAdded:
+    """A shared file that could not be added: its name, who shared it, when and where, and a sentence that says why.
+
+    ``link`` is the permalink of the message; empty if that is unknown.
+    """
+
+    name: str
+    author: str
+    channel: str
+    shared_at: datetime
+    reason: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenWork:
     """What waits or failed, as far as the person may know of it.
 
@@ -36,6 +51,8 @@ class OpenWork:
         unprepared: the number of images that can't be recognised in other photos yet.
         failing_removals: deletions that failed and are tried again; admins alone know of them.
         counted: the number up to which images are counted.
+        refused: the newest shared files that could not be added, newest first.
+        refused_total: the number of all of them.
 
     """
 
@@ -45,6 +62,8 @@ class OpenWork:
     unprepared: int = 0
     failing_removals: int = 0
     counted: int = 1000
+    refused: tuple[NotAdded, ...] = ()
+    refused_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

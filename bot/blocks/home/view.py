@@ -9,6 +9,7 @@ from bot.blocks.home.content import BuildSection, HomeContent, Section
 from bot.blocks.home.databases import databases_section
 from bot.blocks.home.header import beginners_section, header_section
 from bot.blocks.home.news import news_section, work_section
+from bot.blocks.home.refusals import refusals_section
 from bot.blocks.limits import VIEW_BLOCKS, Block
 from bot.blocks.modals import ViewPayload
 from bot.blocks.reply import context_block
@@ -18,6 +19,7 @@ SECTIONS: tuple[BuildSection, ...] = (
     beginners_section,
     news_section,
     work_section,
+    refusals_section,
     databases_section,
     channels_section,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.blocks.limits import escape
 from bot.blocks.mrkdwn import (
     ago_text,
     capitalised,
@@ -17,6 +18,7 @@ from bot.blocks.mrkdwn import (
     user_mention,
 )
 from bot.blocks.wording.databases import database_line
+from bot.blocks.wording.images import ORIGINAL_MESSAGE
 from bot.domain.catalogue import DatabaseInfo, NewImages
 from bot.domain.identifiers import DatabaseName, EntityId
 
@@ -34,6 +36,7 @@ NEW = "New"
 NEW_AT_FIRST_VISIT = "In the last 7 days"
 ONLY_NEWEST_COUNTED = "only the newest 1,000 are counted"
 WORK = "In progress"
+NOT_ADDED = "Not added"
 
 _GROUPS_SHOWN = 4
 
@@ -99,6 +102,18 @@ def waiting(number: int, channel: str) -> str:
 def failed(number: int, channel: str) -> str:
     """Return how many messages of a channel could not be handled lately."""
     return f"{count(number, 'message')} with images failed in {channel_link(channel)}. Share the images again."
+
+
+def not_added(name: str, channel: str, author: str, shared_at: datetime, link: str) -> str:
+    """Return which shared file could not be added, and where it is; the link may be empty."""
+    by = f"shared by {mention}, " if (mention := user_mention(author)) else ""
+    message = f"  ·  <{escape(link)}|{ORIGINAL_MESSAGE}>" if link else ""
+    return f"{code(name, 'An image')} in {channel_link(channel)}  ·  {by}{date_text(shared_at)}{message}"
+
+
+def more_not_added(number: int) -> str:
+    """Return how many further files could not be added lately."""
+    return f"{count(number, 'more image')} not added in the last 7 days."
 
 
 def importing(table: str, channel: str) -> str:

@@ -191,8 +191,32 @@ class ChannelJobs:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A shared file that could not be added: why, when it was shared, and where.
+
+    ``payload`` is the share that brought it, and ``link`` the permalink of its message; empty if that is unknown.
+    """
+
+    channel: str
+    file: str
+    reason: str
+    link: str
+    payload: str
+    shared_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRefusals:
+    """The files of one channel that could not be added lately: how many there are, and the newest of them."""
+
+    channel: str
+    total: int
+    newest: tuple[RefusedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceJobs:
-    """What waits or failed in a workspace.
+    """What waits, failed or was refused in a workspace.
 
     ``questions`` are the payloads of unfinished messages to the bot; some of them import a table. ``failing_removals``
     counts deletions that failed before and are tried again.
@@ -201,3 +225,4 @@ class WorkspaceJobs:
     channels: tuple[ChannelJobs, ...] = ()
     questions: tuple[str, ...] = ()
     failing_removals: int = 0
+    refusals: tuple[ChannelRefusals, ...] = ()

@@ -1,45 +1,67 @@
-"""What waits or failed in a workspace. Implements ``storage.ports.home.JobOverview``."""
+"""What waits, failed or was refused in a workspace. Implements ``storage.ports.home.JobOverview``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, Row, case, exists, func, or_, select, update
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import ChannelJobs, JobKind, WorkspaceJobs
+from bot.domain.jobs import ChannelJobs, ChannelRefusals, Job, JobKind, RefusedFile, WorkspaceJobs
 from bot.storage.inbox.rows import UNFINISHED, JobState
 from bot.storage.removals.rows import RemovalKind, RemovalState
 from bot.storage.sql.database import Database
-from bot.storage.sql.schema.tables import inbox, pending_removals, workspaces
+from bot.storage.sql.schema.tables import image_origins, inbox, inbox_files, pending_removals, workspaces
 
 MAX_CHANNELS = 50
 MAX_QUESTIONS = 20
 """Unfinished messages to the bot that are read. Imports of tables are among them, and rare."""
 
+REFUSED_PER_CHANNEL = 5
+"""Refused files that are read of each channel."""
+
+MAX_REASON = 300
+"""Characters of a reason that are kept."""
+
 MENTION = "mention:"
 """Prefix of the channel of jobs for messages to the bot."""
 
-_jobs, _removals = inbox.c, pending_removals.c
+_jobs, _files, _removals, _origins = inbox.c, inbox_files.c, pending_removals.c, image_origins.c
 
 
 class SqlJobOverview:
-    """Reads the inbox and the pending removals of one workspace."""
+    """Reads the inbox and the pending removals of one workspace, and records refused files."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def of(self, workspace: WorkspaceId, failed_since: datetime) -> WorkspaceJobs:
-        """Return what waits now, and what failed since a moment."""
+        """Return what waits now, and what failed or was refused since a moment."""
 
         def work(connection: Connection) -> WorkspaceJobs:
             return WorkspaceJobs(
                 _channels(connection, workspace, failed_since),
                 _questions(connection, workspace),
                 _failing_jobs(connection, workspace) + _failing_removals(connection, workspace),
+                _refusals(connection, workspace, failed_since),
             )
 
         return await self._database.read(work)
+
+    async def record_refusals(self, job: Job, reasons: Mapping[str, str], link: str) -> None:
+        """Replace which files of a share could not be added, with a sentence for each, and its message's permalink."""
+
+        def work(connection: Connection) -> None:
+            of_job = update(inbox_files).where(_files.job_id == job.id, _files.withdrawn.is_(False))
+            connection.execute(of_job.where(_files.refusal.is_not(None)).values(refusal=None, permalink=None))
+            for file, reason in reasons.items():
+                refused = of_job.where(_files.file == file)
+                connection.execute(refused.values(refusal=reason[:MAX_REASON], permalink=link))
+
+        await self._database.write(work)
 
 
 def _channels(connection: Connection, workspace: WorkspaceId, failed_since: datetime) -> tuple[ChannelJobs, ...]:
@@ -57,6 +79,42 @@ def _channels(connection: Connection, workspace: WorkspaceId, failed_since: date
     return tuple(
         ChannelJobs(row.channel, row.all - int(row.failed), int(row.failed)) for row in connection.execute(query)
     )
+
+
+def _refusals(connection: Connection, workspace: WorkspaceId, since: datetime) -> tuple[ChannelRefusals, ...]:
+    # Somebody may have added the image by hand since.
+    is_added = exists().where(
+        _origins.slack_file == _files.file,
+        _origins.slack_channel == _files.channel,
+        _origins.slack_message == _files.message,
+    )
+    newest_first = (_files.job_id.desc(), _files.file)
+    numbered = (
+        select(
+            _files.channel,
+            _files.file,
+            _files.refusal,
+            _files.permalink,
+            _jobs.payload,
+            _jobs.created_at,
+            func.row_number().over(partition_by=_files.channel, order_by=newest_first).label("place"),
+            func.count().over(partition_by=_files.channel).label("total"),
+        )
+        .join_from(inbox_files, inbox)
+        .where(_files.workspace == workspace, _files.refusal.is_not(None), _files.withdrawn.is_(False))
+        .where(_jobs.created_at >= since, ~is_added)
+        .subquery()
+    )
+    shown = select(numbered).where(numbered.c.place <= REFUSED_PER_CHANNEL)
+    rows = connection.execute(shown.order_by(numbered.c.channel, numbered.c.place)).all()
+    return tuple(
+        ChannelRefusals(channel, of_channel[0].total, tuple(map(_refused_file, of_channel)))
+        for channel, of_channel in ((name, list(group)) for name, group in groupby(rows, lambda row: str(row.channel)))
+    )
+
+
+def _refused_file(row: Row[Any]) -> RefusedFile:
+    return RefusedFile(row.channel, row.file, row.refusal, row.permalink or "", row.payload, row.created_at)
 
 
 def _questions(connection: Connection, workspace: WorkspaceId) -> tuple[str, ...]:

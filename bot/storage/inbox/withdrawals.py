@@ -50,7 +50,7 @@ class Withdrawal:
         _wait_for_adds(connection, self.workspace, self.file, self.channel)
         # Without the lock, two calls that each withdraw one file of a message would each see the other file as wanted.
         connection.execute(select(_jobs.id).where(_jobs.id.in_(jobs)).order_by(_jobs.id).with_for_update())
-        connection.execute(update(inbox_files).where(*wanted).values(withdrawn=True))
+        connection.execute(update(inbox_files).where(*wanted).values(withdrawn=True, refusal=None, permalink=None))
         connection.execute(emptied.values(payload=""))
         if not (self.kept or self.kept_channels or self.until):
             past = delete(history_messages).where(*self._past_messages())

@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.domain.catalogue import ImageRecord, Moment, NewImages
 from bot.domain.channels import ChannelKind, VisibleOrigins
 from bot.domain.identifiers import DatabaseName, WorkspaceId
-from bot.domain.jobs import WorkspaceJobs
+from bot.domain.jobs import Job, WorkspaceJobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,15 @@ class HomeRecords(Protocol):
 
 
 class JobOverview(Protocol):
-    """Reads what waits or failed in a workspace."""
+    """Reads what waits or failed in a workspace, and records what was refused."""
 
     async def of(self, workspace: WorkspaceId, failed_since: datetime) -> WorkspaceJobs:
-        """Return what waits now, and what failed since a moment."""
+        """Return what waits now, and what failed or was refused since a moment."""
+        ...
+
+    async def record_refusals(self, job: Job, reasons: Mapping[str, str], link: str) -> None:
+        """Replace which files of a share could not be added, with a sentence for each, and its message's permalink.
+
+        Files that were deleted meanwhile stay without one.
+        """
         ...

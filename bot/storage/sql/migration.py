@@ -14,7 +14,7 @@ from bot.storage.sql.locks.advisory import take_advisory_locks
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0022"
+HEAD = "0023"
 """The newest revision in ``migrations/versions``."""
 
 # Alembic's own table.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, false
+from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, false, text
 
 from bot.storage.sql.schema.columns import ROW_ID, UtcTime, metadata, owner
 
@@ -35,6 +35,9 @@ inbox = Table(
     sqlite_autoincrement=True,
 )
 
+_REFUSED = text("refusal IS NOT NULL")
+
+# ``refusal`` says why a shared file could not be added, and ``permalink`` where its message is.
 inbox_files = Table(
     "inbox_files",
     metadata,
@@ -44,8 +47,12 @@ inbox_files = Table(
     Column("message", String(64), primary_key=True),
     Column("file", String(64), primary_key=True),
     Column("withdrawn", Boolean(create_constraint=False), nullable=False),
+    Column("refusal", Text),
+    Column("permalink", Text),
     Index(None, "job_id"),
     Index(None, "workspace", "file"),
+    # The few refused files among many.
+    Index(None, "workspace", "job_id", sqlite_where=_REFUSED, postgresql_where=_REFUSED),
 )
 
 # Where files were still shared after they had been taken out of a message, so that a share that arrives later isn't
