@@ -42,6 +42,7 @@ def parse_search(parsed: ParsedCommand) -> SearchCommand:
 
 def parse_find(parsed: ParsedCommand) -> FindCommand | SearchCommand:
     """Parse the arguments of ``find``. Raises InvalidInput."""
+    parsed = _with_hosts_as_words(parsed)
     if parsed.addresses and not parsed.words:
         # Until images could be found by words, this was another name of “search”.
         return parse_search(parsed)
@@ -55,6 +56,14 @@ def parse_find(parsed: ParsedCommand) -> FindCommand | SearchCommand:
         values.database_or_all(given["in"]) if "in" in given else None,
         values.top(given["top"]) if "top" in given else FOUND_PER_PAGE,
     )
+
+
+def _with_hosts_as_words(parsed: ParsedCommand) -> ParsedCommand:
+    """Return the same with words in place of the links that Slack made of words such as ``part.de``."""
+    tokens = tuple(replace(one, text=one.host, is_address=False) if one.host else one for one in parsed.tokens)
+    words = tuple(token.text for token in tokens if is_word(token))
+    addresses = tuple(token.text for token in tokens if token.is_address)
+    return replace(parsed, words=words, addresses=addresses, tokens=tokens)
 
 
 def _is_sought(token: Token) -> bool:

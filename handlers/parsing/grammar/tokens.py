@@ -73,6 +73,7 @@ class Token:
         is_quoted: The word or the value of a modifier is in quotes.
         written: What the quotes of a word hold, even if it looks like a modifier or a URL.
         raw: The value of a modifier with Slack's mentions, such as ``<@U123|ada>``.
+        host: What somebody typed, if Slack made a link of a bare host name such as ``part.de``.
         start: Where the token starts in the text that ``visible`` returns. Positions don't count in comparisons.
         end: Where it ends.
     """
@@ -85,6 +86,7 @@ class Token:
     is_quoted: bool = field(default=False, compare=False)
     written: str = field(default="", compare=False)
     raw: str = field(default="", compare=False)
+    host: str = field(default="", compare=False)
     start: int = field(default=0, compare=False)
     end: int = field(default=0, compare=False)
 
@@ -196,7 +198,9 @@ def quoted(text: str) -> str:
 
 def _token_of_link(link: re.Match[str]) -> Token:
     if _ADDRESS.fullmatch(target := unescape(link[1])):
-        return Token(target, is_address=True)
+        typed = unescape(link[2] or "")
+        is_host = target.lower().partition("://")[2].removesuffix("/") == typed.lower() and "/" not in typed
+        return Token(target, is_address=True, host=typed if is_host else "")
     return Token(as_typed(link[0]))
 
 

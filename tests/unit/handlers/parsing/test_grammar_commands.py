@@ -44,6 +44,13 @@ VALVE = EntityId("valve_0042")
         (f"search {URL}", SearchCommand(HERE)),
         (f"find {URL}", SearchCommand(HERE)),
         ("find ball valve", FindCommand("ball valve")),
+        # Slack makes links of words that could be hosts.
+        ("find <http://part.de|part.de>", FindCommand("part.de")),
+        ("find <http://Part.de/|Part.de> gear in:parts_2", FindCommand("Part.de gear", PARTS)),
+        ("find “<http://part.de|part.de>”", FindCommand("part.de")),
+        ("find <http://part.de>", SearchCommand(ImageReference("http://part.de"))),
+        ("find <http://part.de/a.png|part.de/a.png>", SearchCommand(ImageReference("http://part.de/a.png"))),
+        ("search <http://part.de|part.de>", SearchCommand(ImageReference("http://part.de"))),
         ("find in:parts_2 “ball valve” DN:25 top:3", FindCommand("ball valve dn 25", PARTS, 3)),
         ("Find last in:*", FindCommand("last", ALL_DATABASES)),
         (f"search {URL} in:*", SearchCommand(HERE, ALL_DATABASES)),
