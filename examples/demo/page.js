@@ -197,8 +197,16 @@
     }
   };
 
+  // Slack shows text between three backticks as it is written, such as a table.
+  const showFence = (node) => {
+    const text = [...node.childNodes].map((child) => (child.nodeName === "BR" ? "\n" : child.textContent)).join("");
+    const [, content] = text.match(/^```\n?([^`]+?)\n?```$/) ?? [];
+    if (content) node.replaceChildren(Object.assign(document.createElement("pre"), { textContent: content }));
+  };
+
   const complete = () => {
     document.querySelectorAll(".mrkdwn").forEach(decode);
+    document.querySelectorAll(".mrkdwn").forEach(showFence);
     addHomeFields();
     document.querySelectorAll(".bk-overflow:not([title])").forEach((menu) => {
       menu.title = "More actions";

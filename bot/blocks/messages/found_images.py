@@ -10,7 +10,15 @@ from typing import Protocol
 from bot.blocks.button_state import FindState
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import SECTION_TEXT, Block, escape, fit, length
-from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, whereabouts, with_picture
+from bot.blocks.messages.image_details import (
+    NO_PICTURE,
+    SEPARATOR,
+    PictureRef,
+    headline,
+    provenance,
+    whereabouts,
+    with_picture,
+)
 from bot.blocks.mrkdwn import one_line
 from bot.blocks.reply import Reply, button, buttons, page_buttons, section
 from bot.blocks.wording import find as wording
@@ -89,9 +97,12 @@ def found_reply(page: FoundPage) -> Reply:
 def _image(rank: int, found: FoundImage, page: FoundPage) -> Block:
     record = found.record
     database = str(record.database.name) if page.state.database == ALL_DATABASES else ""
-    title = f"*{rank}.*  {entity_title(record.entity, automatic=record.named_automatically)}"
-    passages = [f"{wording.SOURCES[one.source]}: {_passage(one)}" for one in found.passages[:MAX_PASSAGES]]
-    details = "  ·  ".join([provenance(record), *whereabouts(page.links.get(record.data_id, ""), database)])
+    words, used = _headline(found)
+    title = SEPARATOR.join([*words, entity_title(record.entity, automatic=record.named_automatically)])
+    title = f"*{rank}.*  {title}"
+    others = [one for one in found.passages if one is not used and one.text != str(record.entity)]
+    passages = [f"{wording.SOURCES[one.source]}: {_passage(one)}" for one in others[:MAX_PASSAGES]]
+    details = SEPARATOR.join([provenance(record), *whereabouts(page.links.get(record.data_id, ""), database)])
     # Escaping makes a passage up to five times longer, and a cut would break the links at the end.
     while passages and length("\n".join([title, *passages, details])) > SECTION_TEXT:
         passages.pop()
@@ -99,9 +110,18 @@ def _image(rank: int, found: FoundImage, page: FoundPage) -> Block:
     return with_picture(section("\n".join([title, *passages, details])), picture, str(record.entity))
 
 
-def _passage(passage: FoundPassage) -> str:
+def _headline(found: FoundImage) -> tuple[list[str], FoundPassage | None]:
+    """Return the note of an image if it can be the headline, with the words in bold, and the passage that it is."""
+    note = found.record.note
+    if not (words := headline(note)):
+        return [], None
+    passage = next((one for one in found.passages if one.source == "note" and one.text == note), None)
+    return ([words] if passage is None else [_passage(passage, len(note), len(note))]), passage
+
+
+def _passage(passage: FoundPassage, before: int = SHOWN_BEFORE, after: int = SHOWN_AFTER) -> str:
     """Return the text around the words, with the words in bold."""
-    first, end = max(0, passage.marks[0][0] - SHOWN_BEFORE), passage.marks[0][1] + SHOWN_AFTER
+    first, end = max(0, passage.marks[0][0] - before), passage.marks[0][1] + after
     parts, at = ["…" if first else ""], first
     for start, stop in passage.marks:
         if stop > end:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bot.blocks.limits import ALT_TEXT, IMAGE_URL, Block, escape, length, shorten
-from bot.blocks.mrkdwn import date_text, user_mention
+from bot.blocks.mrkdwn import date_text, plain_phrase, user_mention
 from bot.blocks.wording import images as wording
 from bot.domain.catalogue import ImageRecord
 
@@ -26,6 +26,16 @@ class PictureRef:
 
 
 NO_PICTURE = PictureRef()
+
+MAX_HEADLINE = 120
+"""Characters of a note that is the headline of its image. A longer one stands below."""
+
+SEPARATOR = "  ·  "
+
+
+def headline(note: str, max_length: int = MAX_HEADLINE) -> str:
+    """Return a note for mrkdwn if it can be the headline of its image: one short line without markup; else nothing."""
+    return plain_phrase(note, min(max_length, MAX_HEADLINE))
 
 
 def with_picture(block: Block, picture: PictureRef, alt_text: str) -> Block:

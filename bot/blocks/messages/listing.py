@@ -9,7 +9,7 @@ from types import MappingProxyType
 from bot.blocks.button_state import EntityState, ImageState, ListState, encode_image_option
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import OPTION_VALUE, Block, fits, sendable
-from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance
+from bot.blocks.messages.image_details import NO_PICTURE, SEPARATOR, PictureRef, headline, image_of, provenance
 from bot.blocks.mrkdwn import capitalised
 from bot.blocks.reply import (
     Reply,
@@ -165,13 +165,16 @@ def _order_row(state: ListState, total: int) -> list[Block]:
 def _image(
     record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_shown: int, choices: ImageChoices | None
 ) -> list[Block]:
-    """Return an image: its picture as large as Slack shows one, its id, origin and note, and what to do with it."""
+    """Return an image: its picture as large as Slack shows one, its note, id and origin, and what to do with it."""
     picture = image_of(pictures.get(record.data_id, NO_PICTURE), str(record.entity))
+    words = headline(record.note, note_shown)
     title = wording.entity_title(record.entity, automatic=record.named_automatically)
+    if words:
+        title = f"*{words}*{SEPARATOR}{title}"
     if choices is not None and choices.photos > 1:
-        title += f"  ·  {wording.photos_of_entity(choices.photos)}"
+        title += f"{SEPARATOR}{wording.photos_of_entity(choices.photos)}"
     text = section(f"{title}\n{capitalised(provenance(record))}")
-    note = sendable(record.note)
+    note = "" if words else sendable(record.note)
     actions = [] if choices is None else _image_actions(record, choices)
     return [*([picture] if picture else []), text, *([verbatim(note, note_shown)] if note else []), *actions]
 

@@ -9,8 +9,7 @@ from datetime import datetime
 from bot.blocks.button_state import MAX_BUTTON_VALUE, ReportState, SearchState, encode_searches
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import MESSAGE_TEXT, Block, escape, fits, length, shorten
-from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, address, with_picture
-from bot.blocks.messages.results.matches import MAX_HEADLINE
+from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, address, headline, with_picture
 from bot.blocks.mrkdwn import code, entity_code, one_line, plain_phrase, score_text
 from bot.blocks.reply import (
     Reply,
@@ -188,7 +187,7 @@ def _now(one: ShownReport, name: str) -> str:
 
 
 def _details(first: EarlierPosting) -> str:
-    note, link = plain_phrase(first.note, MAX_HEADLINE), escape(address(first.link))
+    note, link = headline(first.note), escape(address(first.link))
     parts = [
         entity_code(first.entity),
         note,

@@ -58,6 +58,17 @@ def test_signs_of_markup_are_shown_and_have_no_effect(text: str, written: str) -
     assert not any(":smile:" in outside_code(one) for one in mrkdwn(list(reply.blocks)))
 
 
+def test_note_with_the_words_comes_first_and_the_id_once() -> None:
+    passages = [_Passage("valve_0042", [(0, 5)], "id"), _Passage("Ball valve", [(5, 10)])]
+    found = [_Found(record(note="Ball valve"), passages), _Found(record(note="Gasket"), passages[:1])]
+    page = FoundPage(FindState(words="valve", database="parts"), found, PICTURES, {})
+    first, second = [block["text"]["text"] for block in found_reply(page).blocks[1:3]]
+    assert first.startswith("*1.*  Ball \u200b*valve*\u200b  ·  `valve_0042`\n")
+    assert second.startswith("*2.*  Gasket  ·  `valve_0042`\n")
+    assert "Note:" not in first
+    assert "Id:" not in f"{first}{second}"
+
+
 def test_underscore_inside_a_word_stays() -> None:
     assert "\u200b*an*\u200b IMG_1234.jpg" in shown(found_reply(_answer("an IMG_1234.jpg", [(0, 2)])))
 

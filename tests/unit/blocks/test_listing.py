@@ -45,7 +45,19 @@ def test_image_is_listed_with_its_picture_and_origin() -> None:
         ("Delete this image …", (DELETE, ImageState("parts", "1"))),
     ]
     # As large as Slack shows pictures, not a thumbnail beside the text.
-    assert [block["type"] for block in reply.blocks] == ["section", "image", "section", "context", "actions"]
+    assert [block["type"] for block in reply.blocks] == ["section", "image", "section", "actions"]
+
+
+def test_note_comes_first_if_it_is_a_short_line() -> None:
+    assert (
+        listing(record(note="Ball valve"), total=1)
+        .blocks[2]["text"]["text"]
+        .startswith("*Ball valve*  ·  `valve_0042`\n")
+    )
+    for note in ("Ball *valve*", "Ball valve " * 12):
+        blocks = listing(record(note=note), total=1).blocks
+        assert blocks[2]["text"]["text"].startswith("`valve_0042`\n")
+        assert note.strip()[:10] in blocks[3]["elements"][0]["text"]
 
 
 def test_reader_sees_only_what_they_may_do() -> None:

@@ -9,8 +9,17 @@ from typing import Protocol
 
 from bot.blocks.button_state import SearchState
 from bot.blocks.limits import Block, sendable
-from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, image_of, provenance, whereabouts, with_picture
-from bot.blocks.mrkdwn import plain_phrase, score_text
+from bot.blocks.messages.image_details import (
+    NO_PICTURE,
+    SEPARATOR,
+    PictureRef,
+    headline,
+    image_of,
+    provenance,
+    whereabouts,
+    with_picture,
+)
+from bot.blocks.mrkdwn import score_text
 from bot.blocks.reply import section, verbatim
 from bot.blocks.wording import results as wording
 from bot.blocks.wording.images import entity_title
@@ -20,13 +29,8 @@ from bot.domain.matches import Caveat, Match
 
 MAX_NOTE_SHOWN = 300
 
-MAX_HEADLINE = 120
-"""Characters of a note that is a match's headline. A longer one stands below the match."""
-
 FRESH_FOR = timedelta(minutes=1)
 """Age from which an answer says how old its results are."""
-
-_SEPARATOR = "  ·  "
 
 
 class RankedAnswer(Protocol):
@@ -147,8 +151,8 @@ def match_text(ranked: RankedAnswer, *, one_line: bool = False, more: Sequence[s
     """Return a match: its note or id as headline, then what it is, who added it and ``more``, in one line or two."""
     match, record = ranked.match, ranked.record
     title = entity_title(match.entity, automatic=record is not None and record.named_automatically)
-    headline = plain_phrase(ranked.note, MAX_HEADLINE)
-    first = [f"*{ranked.rank}.*  *{headline}*", title] if headline else [f"*{ranked.rank}.*  {title}"]
+    words = headline(ranked.note)
+    first = [f"*{ranked.rank}.*  *{words}*", title] if words else [f"*{ranked.rank}.*  {title}"]
     edits = f" ({', '.join(match.edits)})" if match.edits else ""
     details = [
         f"{match.verdict}{edits}, {score_text(match.score)}",
@@ -159,14 +163,14 @@ def match_text(ranked: RankedAnswer, *, one_line: bool = False, more: Sequence[s
         *whereabouts(ranked.link, ranked.database),
         *more,
     ]
-    second = _SEPARATOR.join(filter(None, details))
-    return _SEPARATOR.join([*first, second]) if one_line else f"{_SEPARATOR.join(first)}\n{second}"
+    second = SEPARATOR.join(filter(None, details))
+    return SEPARATOR.join([*first, second]) if one_line else f"{SEPARATOR.join(first)}\n{second}"
 
 
 def note_below(ranked: RankedAnswer, note_shown: int) -> list[Block]:
     """Return the note as a block of its own, unless it is the headline."""
     note = sendable(ranked.note)
-    return [verbatim(note, note_shown)] if note and note_shown and not plain_phrase(note, MAX_HEADLINE) else []
+    return [verbatim(note, note_shown)] if note and note_shown and not headline(note) else []
 
 
 def short_caveats(caveats: Collection[Caveat]) -> str:
