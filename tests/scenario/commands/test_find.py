@@ -90,6 +90,16 @@ async def test_note_of_another_channel_does_not_find_an_image_that_is_here_too(s
     assert "*1 image*" in (await run_command(slack, "find valve")).everything
 
 
+async def test_word_that_slack_takes_for_a_host_is_found(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", gasket=GASKET)
+    await annotate(app, "parts", "gasket", "see part.de")
+    await slack.say("find <http://part.de|part.de>", mention=True)
+    answer = await slack.wait_for_answer()
+    assert "*1 image* with `part.de`" in answer.everything
+    assert "see \u200b*part*\u200b.\u200b*de*\u200b  ·  `gasket`" in answer.everything
+
+
 async def test_all_databases_are_found_in_unless_a_channel_says_which(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve=VALVE)
