@@ -72,3 +72,19 @@ async def test_database_is_created_filled_and_deleted_from_home(slack: SlackPage
     await slack.submit("Delete")
     await expect(slack.modal).to_have_count(0)
     await expect(slack.home).not_to_contain_text(f"{name} ·")
+
+
+async def test_home_says_which_shared_file_was_not_added(slack: SlackPage, tmp_path: Path) -> None:
+    damaged = tmp_path / f"damaged_{slack.width}.png"
+    damaged.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1000))
+    await slack.go_to("catalogue")
+    await slack.attach(damaged, "new in stock")
+    await expect(slack.messages.filter(has_text=damaged.name).locator(".reaction")).to_be_visible()
+    await slack.go_to("vsearch")
+    entry = slack.home.locator(".bk-section", has_text=damaged.name)
+    await expect(entry).to_contain_text("in #catalogue")
+    await expect(entry).to_contain_text("The PNG is damaged")
+    await entry.scroll_into_view_if_needed()
+    await slack.screenshot(f"home_not_added_{slack.width}")
+    await entry.get_by_role("link", name="original message").click()
+    await expect(slack.messages.filter(has_text=damaged.name).first).to_be_visible()
