@@ -1,5 +1,5 @@
 // Adds what the stand-in's page lacks: file inputs, channel menus, buttons and preselected options in modals, text
-// fields in the bot's home, and dates.
+// fields in the bot's home, dates, tables in backticks, and answers to presses in threads on phones.
 (() => {
   "use strict";
   const Socket = window.WebSocket;
@@ -10,6 +10,7 @@
   let homeBlocks = []; // of the bot's home that the page shows
   let user = ""; // who the page last acted as
   let socket = null;
+  let pressed = null; // the thread in which a button was pressed last: its channel and first message, and until when
   let addedValues = new Map(); // block id: promise of the value of a field that we added
 
   const field = (tag, attributes) => Object.assign(document.createElement(tag), { className: "own", ...attributes });
@@ -63,19 +64,39 @@
   };
 
   // The page doesn't know thumbs, and shows nothing in their place. Ordinary buttons send the same.
+  const THUMBS = { UP: "👍", DOWN: "👎" };
+  const labelled = (thumb, { text }) => ({ ...text, text: `${thumb} ${text.text}` });
+
   const withButtons = (value) => {
     if (Array.isArray(value)) return value.map(withButtons);
     if (value === null || typeof value !== "object") return value;
     if (value.type !== "context_actions") return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withButtons(one)]));
     const elements = value.elements.flatMap(({ action_id: id, positive_button: yes, negative_button: no }) => [
-      { type: "button", action_id: `${id}:positive_button`, text: yes.text, value: yes.value },
-      { type: "button", action_id: `${id}:negative_button`, text: no.text, value: no.value },
+      { type: "button", action_id: `${id}:positive_button`, text: labelled(THUMBS.UP, yes), value: yes.value },
+      { type: "button", action_id: `${id}:negative_button`, text: labelled(THUMBS.DOWN, no), value: no.value },
     ]);
     return { ...value, type: "actions", elements };
   };
 
+  // The stand-in forgets that the answer to a press in a thread belongs there. On a phone, the thread would cover it.
+  const COVERED_BELOW = 700;
+  const ANSWERED_WITHIN_MS = 15000;
+
+  const notePress = ({ channel, messageTs: ts }) => {
+    const messages = [...document.querySelectorAll(".thread-pane .msg")];
+    const isInThread = window.innerWidth <= COVERED_BELOW && messages.some(({ dataset }) => dataset.ts === ts);
+    pressed = isInThread ? { channel, thread: messages[0].dataset.ts, until: Date.now() + ANSWERED_WITHIN_MS } : null;
+  };
+
+  const inThread = (event) => {
+    const { t, message } = event;
+    const isAnswer = t === "message" && message.subtype === "ephemeral" && !message.thread_ts;
+    if (!isAnswer || message.channel !== pressed?.channel || Date.now() > pressed.until) return event;
+    return { ...event, message: { ...message, thread_ts: pressed.thread } };
+  };
+
   const shown = (listener) => (event) =>
-    listener(new MessageEvent("message", { data: JSON.stringify(withButtons(JSON.parse(event.data))) }));
+    listener(new MessageEvent("message", { data: JSON.stringify(inThread(withButtons(JSON.parse(event.data)))) }));
 
   window.WebSocket = class extends Socket {
     constructor(...given) {
@@ -105,6 +126,7 @@
     send(data) {
       const message = JSON.parse(data);
       if (message.t === "open_home") home = data;
+      if (message.t === "block_action") notePress(message);
       user = message.user ?? user;
       if (message.t !== "view_submit") super.send(data);
       else withAddedValues(message).then((whole) => super.send(JSON.stringify(whole)), (error) => alert(error));
@@ -204,7 +226,21 @@
     if (content) node.replaceChildren(Object.assign(document.createElement("pre"), { textContent: content }));
   };
 
+  // As in Slack, thumbs are a small row of their own. Their labels are for screen readers.
+  const showThumbs = (row) => {
+    const found = [...row.querySelectorAll("button")];
+    if (!found.length || !found.every((button) => Object.values(THUMBS).includes(button.textContent.split(" ")[0]))) return;
+    row.classList.replace("bk-actions", "bk-thumbs");
+    for (const button of found) {
+      const [thumb, ...label] = button.textContent.split(" ");
+      button.setAttribute("aria-label", label.join(" "));
+      button.title = label.join(" ");
+      button.firstChild.data = thumb;
+    }
+  };
+
   const complete = () => {
+    document.querySelectorAll(".msg .bk-actions").forEach(showThumbs);
     document.querySelectorAll(".mrkdwn").forEach(decode);
     document.querySelectorAll(".mrkdwn").forEach(showFence);
     addHomeFields();

@@ -85,6 +85,7 @@ class ShareCollector:
         pictures: PictureReader,
         *,
         presenter: AnswerPresenter,
+        directories: DirectoryCache,
         overview: JobOverview,
     ) -> None:
         self._directories = directories

@@ -104,7 +104,8 @@ class SlackPage:
         await self.messages.filter(has_text=about).last.locator(".thread-summary").click(timeout=ANSWER_WITHIN_MS)
         answer = self.thread.locator(".msg", has_text="APP").last
         await expect(answer).to_be_visible()
-        return answer
+        # On a phone, answers to presses follow in the thread.
+        return self.thread.locator(f'.msg[data-ts="{await answer.get_attribute("data-ts")}"]')
 
     async def widen_thread(self, by: int) -> None:
         """Drag the edge of the thread."""

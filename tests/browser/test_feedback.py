@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from bot.domain.channels.feedback import ScoreModel
 from bot.domain.identifiers import DatabaseKey, DatabaseName
 from bot.storage.sql_storage import SqlStorage
-from tests.browser.pages import SlackPage, widths
+from tests.browser.pages import PHONE_BELOW, SlackPage, widths
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
@@ -28,6 +28,9 @@ async def test_answer_is_judged_and_its_photo_added(slack: SlackPage, samples: P
     told = await slack.press_in_thread(answer, "Wrong", "noted as wrong")
     await expect(told).not_to_contain_text("Add this photo")
     told = await slack.press_in_thread(answer, "Right", "noted as right")
+    if slack.width < PHONE_BELOW:
+        # The thread covers the channel.
+        await expect(slack.thread.locator(".msg", has_text="noted as right")).to_be_visible()
     await told.scroll_into_view_if_needed()
     await slack.screenshot(f"feedback_right_{slack.width}")
 

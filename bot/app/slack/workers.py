@@ -105,9 +105,16 @@ def _collecting(
 ) -> tuple[ShareCollector, CollectService]:
     collecting = CollectService(dependencies.additions, infrastructure.storage)
     guard = RepostGuard(infrastructure.search, collecting, infrastructure.storage.locks)
-    files, pictures = infrastructure.files, infrastructure.pictures
-    overview, presenter = dependencies.job_overview, dependencies.presenter
-    return ShareCollector(collecting, guard, files, pictures, presenter=presenter, overview=overview), collecting
+    collector = ShareCollector(
+        collecting,
+        guard,
+        infrastructure.files,
+        pictures,
+        presenter=dependencies.presenter,
+        directories=dependencies.directories,
+        overview=dependencies.job_overview,
+    )
+    return collector, collecting
 
 
 def history_worker(
