@@ -30,6 +30,7 @@ PACKAGES = {
     "unsigned": "whole_bot",
     "kills": "whole_bot",
     "history": "whole_bot",
+    "backups": "whole_bot",
     "deletions": "speed",
     "workers": "speed",
     "nearest": "speed",

@@ -18,6 +18,7 @@ from bot.app.background import caught_up, running_jobs
 from bot.app.services import Overrides, Services, build_services
 from bot.app.slack import listeners, workers
 from bot.app.slack.dependencies import build_dependencies, build_infrastructure, thumbnails
+from bot.app.transfer.scheduled_backups import running_backups
 from bot.config.settings import Settings
 from bot.domain.errors import BackendRefused, SettingsError
 from bot.media.links import MediaLinks
@@ -125,6 +126,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
                 history = workers.history_worker(dependencies, infrastructure, services.past_work)
                 jobs_of = running_jobs(services, worker, clients, dependencies.uploads, (due.run, history.run))
                 await jobs.enter_async_context(jobs_of)
+                await jobs.enter_async_context(running_backups(settings, metrics))
             yield SlackApp(services, identity, infrastructure.wrapper, bolt, web, metrics, worker, due)
 
 

@@ -141,12 +141,16 @@ class CommandContext(GlobalOptions):
         """Run work that transfers all data from ``source`` to the storage in the settings."""
 
         async def opened(settings: Settings) -> T:
-            from bot.app.data_transfer import open_transfer  # noqa: PLC0415 - slow import
+            from bot.app.transfer.data_transfer import open_transfer  # noqa: PLC0415 - slow import
 
             async with open_transfer(settings, source) as service:
                 return await work(service)
 
         return self._run(opened)
+
+    def run_with_settings(self, work: Callable[[Settings], Coroutine[None, None, T]]) -> T:
+        """Run work that opens for itself what it needs."""
+        return self._run(work)
 
     def serve(self) -> None:
         """Run the bot until SIGTERM or Ctrl-C."""

@@ -155,6 +155,26 @@ class DeclaredSettings:
     aws_session_token: str | None = setting(
         "AWS_SESSION_TOKEN", "Session token of a temporary access key", default=None, secret=True
     )
+    backup_dir: Path | None = setting(
+        "VSEARCH_BACKUP_DIR",
+        "Directory for backups that the bot makes at intervals, best on another disk; by default, it makes none",
+        default=None,
+        parse=read.path,
+    )
+    backup_every_h: int = setting(
+        "VSEARCH_BACKUP_EVERY_H",
+        "Time from one of these backups to the next",
+        default=24,
+        parse=read.integer(1, 8760),
+        unit="hours",
+    )
+    backup_keep: int = setting(
+        "VSEARCH_BACKUP_KEEP",
+        "How many of these backups to keep; older ones are deleted",
+        default=7,
+        parse=read.integer(1, 10_000),
+        unit="backups",
+    )
     retention_days: int | None = setting(
         "VSEARCH_RETENTION_DAYS",
         "Age at which images are deleted; by default, never",

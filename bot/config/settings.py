@@ -33,6 +33,7 @@ class Settings(DeclaredSettings):
             *checks.incomplete_oauth(settings),
             *checks.missing_for_back_end(settings, settings.backend),
             *checks.missing_for_pictures(settings),
+            *checks.unusable_backup_dir(settings),
             *checks.too_little_image_memory(settings),
             *(problem for check in needs for problem in check(settings)),
         ]

@@ -85,6 +85,23 @@ def missing_for_pictures(settings: DeclaredSettings) -> Iterator[str]:
         yield f"VSEARCH_PICTURES=bucket needs {' and '.join(missing)} too, or no access key if the machine has a role."
 
 
+def unusable_backup_dir(settings: DeclaredSettings) -> Iterator[str]:
+    """Check that the bot can make backups itself: PostgreSQL and buckets have tools of their own."""
+    if settings.backup_dir is None:
+        return
+    is_elsewhere = (settings.database_url or "").startswith("postgresql://")
+    if is_elsewhere or settings.pictures == "bucket":
+        where = "DATABASE_URL is in PostgreSQL" if is_elsewhere else "pictures are in a bucket"
+        yield (
+            f"VSEARCH_BACKUP_DIR can't be used while {where}, which has its own tools for backups: unset it, and see"
+            " docs/operating.md, “Backups”."
+        )
+        return
+    folder, data = settings.backup_dir.absolute().resolve(), settings.data_dir.absolute().resolve()
+    if folder == data or folder.is_relative_to(data / "pictures"):
+        yield "VSEARCH_BACKUP_DIR must be another directory than the data directory and its pictures."
+
+
 def too_little_image_memory(settings: DeclaredSettings) -> Iterator[str]:
     """Check that two files of the largest size and a decoder process fit into the memory for pictures."""
     least = 2 * settings.max_image_mb + DECODER_MB

@@ -21,6 +21,7 @@ from bot.storage.sql import postgres, sqlite
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.processes import FileLocks, PostgresLocks, ProcessLocks
 from bot.storage.sql.migration import migrate
+from bot.storage.transfer.unfinished_restore import refuse_unfinished_restore
 
 CLOSING_COPY_S = 3.0
 """Time for which the rows may be copied when the last process closes the database. The next one waits meanwhile."""
@@ -56,6 +57,7 @@ class OpenedDatabase:
 
 def open_sqlite(data_dir: Path, database_url: str | None) -> OpenedDatabase:
     """Open the SQLite file that ``database_url`` names, by default one in ``data_dir``. Blocks. Raises BackendError."""
+    refuse_unfinished_restore(data_dir)
     url = sqlite.address(data_dir, database_url)
     engine = sqlite.create(url, READERS + sqlite.DIALECT.writers)
     is_new = not data_dir.exists()

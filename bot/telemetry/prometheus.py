@@ -93,6 +93,12 @@ class PrometheusMetrics:
             "Time since the oldest image that is still there should have been deleted by its age",
             registry=registry,
         )
+        self._backed_up = Gauge(
+            "vsearch_backup_timestamp_seconds",
+            "Unix time of the newest scheduled backup; NaN if there is none",
+            registry=registry,
+        )
+        self._backed_up.set(math.nan)
         # Each scrape updates these gauges; until the first one they are unknown.
         self.inbox(None)
         self.obligations(None)
@@ -168,6 +174,10 @@ class PrometheusMetrics:
         now = now or datetime.now(UTC)
         for gauge, since in ((self._oldest_obligation, found.oldest), (self._overdue, found.overdue_since)):
             gauge.set(max((now - since).total_seconds(), 0.0) if since else 0.0)
+
+    def backed_up(self, at: datetime) -> None:
+        """Set the time of the newest scheduled backup."""
+        self._backed_up.set(at.timestamp())
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

@@ -150,27 +150,13 @@ class FilePictures:
 
         await self._in_thread(unlink)
 
-    def _put_now(self, files: Sequence[tuple[Path, bytes]]) -> None:
-        """Write files that aren't there yet, and make all of them durable. A folder with several is synced once.
-
-        Raises the OSError of one after all others are written.
-        """
-        errors: list[OSError] = []
-        for path, jpeg in files:
-            try:
-                if not path.exists():
-                    self._write_now(path, jpeg)
-            except OSError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-        for folder in {path.parent for path, _ in files}:
-            _sync_folder(folder)
-
-    def _write_now(self, path: Path, jpeg: bytes) -> None:
+    def _put_now(self, path: Path, jpeg: bytes) -> None:
+        if path.exists():
+            sync_folder(path.parent)
+            return
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         self._incoming.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._incoming)
         try:
@@ -182,6 +168,7 @@ class FilePictures:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+        sync_folder(path.parent)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         # What a cancelled caller does next must come after this, such as removing what it has stored.
@@ -223,7 +210,7 @@ def _translate_errors(work: Callable[[], T]) -> T:
         raise BackendDown(f"can't store or read a picture: {error.strerror or error}") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make new entries of a folder durable. Windows has no such call and needs none."""
     if os.name == "nt":
         return

@@ -95,3 +95,10 @@ def test_registries_are_independent() -> None:
 
 def test_null_metrics_accept_every_call() -> None:
     _used(NullMetrics())
+
+
+def test_newest_backup_is_unknown_until_there_is_one() -> None:
+    metrics = PrometheusMetrics()
+    assert math.isnan(_samples(metrics)["vsearch_backup_timestamp_seconds"])
+    metrics.backed_up(NOW)
+    assert _samples(metrics)["vsearch_backup_timestamp_seconds"] == NOW.timestamp()

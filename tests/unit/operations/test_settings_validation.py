@@ -188,3 +188,18 @@ def test_data_directory_that_contradicts_the_database_is_refused(
     assert not any("hidden" in problem for problem in told)
     # In the environment alone, the two are a choice: pictures in one place, the database in another.
     assert _problems({**given, "VSEARCH_DATA_DIR": folder}) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"DATABASE_URL": "postgresql://me@db/bot"}, "DATABASE_URL is in PostgreSQL"),
+        (BUCKET, "pictures are in a bucket"),
+        ({"VSEARCH_DATA_DIR": "copies"}, "another directory"),
+        ({"VSEARCH_DATA_DIR": ".", "VSEARCH_BACKUP_DIR": "pictures/old"}, "another directory"),
+    ],
+)
+def test_backup_directory_is_for_sqlite_and_files_outside_the_data(environment: dict[str, str], problem: str) -> None:
+    assert Settings.from_mapping({"VSEARCH_BACKUP_DIR": "copies"}).backup_keep == 7
+    with pytest.raises(SettingsError, match=problem):
+        Settings.from_mapping({"VSEARCH_BACKUP_DIR": "copies", **environment})

@@ -1,0 +1,1 @@
+"""Copies of all data: transfers between storages, backups, and backups at intervals."""
