@@ -33,7 +33,7 @@ def serve_api(
     from bot.app.api_server import serve_api as serve  # noqa: PLC0415 - slow import
 
     context = context_of(ctx)
-    settings = context.settings(missing_api_keys, unusable_model)
+    settings = context.settings(missing_api_keys, unusable_model, creates=True)
     # --port alone listens on loopback only. PORT in the environment listens on all interfaces, as platforms expect.
     given_host = host or settings.host or (settings.listen_address[0] if port is None else "127.0.0.1")
     settings = replace(settings, host=given_host, port=settings.listen_address[1] if port is None else port)

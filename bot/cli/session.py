@@ -7,18 +7,23 @@ the services (610 ms) or Bolt (1,000 ms).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from bot.cli.context import GlobalOptions, listed, options_of
-from bot.cli.terminal.cancellation import cancelled_by_interrupt
-from bot.cli.terminal.errors import WorkspaceIsEmpty
-from bot.config.settings import Settings
-from bot.config.validation import missing_credentials, unusable_model
+from bot.cli import data_location as location
+from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
+from bot.cli.terminal.interrupts import cancelled_by_interrupt, is_json_wanted
+from bot.cli.terminal.output import print_remark
+from bot.config.settings import Check, Settings
+from bot.config.unknown import unknown_settings
+from bot.config.validation import contradicting_data_dir, database_file, missing_credentials, unusable_model
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
@@ -92,11 +97,36 @@ async def find_or_list(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandContext(GlobalOptions):
-    """One run of a command: opens what it needs, with the global options."""
+class CommandContext:
+    """The global options of one run of the program."""
+
+    data_dir: Path | None = None
+    workspace: str | None = None
+    debug: bool = False
+
+    def settings(self, *needs: Check, creates: bool = False) -> Settings:
+        """Read the settings: options override the environment, which overrides ``.env``.
+
+        ``needs`` are more checks, for what the command is about to do. A command that ``creates`` data does so in the
+        current directory, unless a setting names another. Others find the data of this checkout from anywhere. Raises
+        SettingsError with all problems.
+        """
+        folder = Path() if creates else location.folder(self.data_dir)
+        environment = {**location.env_file(folder), **os.environ}
+        if self.data_dir is not None:
+            environment["VSEARCH_DATA_DIR"] = str(self.data_dir)
+            needs = (contradicting_data_dir, *needs)
+        settings = Settings.from_mapping(environment, *needs)
+        if folder != Path():
+            settings = location.beside(folder, settings)
+        return replace(settings, log_level="debug") if self.debug else settings
+
+    def unknown_settings(self) -> tuple[str, ...]:
+        """Return a sentence for each name in the environment and in ``.env`` that is probably a misspelled setting."""
+        return unknown_settings(os.environ, location.env_file(location.folder(self.data_dir)))
 
     def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
-        """Run work that needs only catalogue and pictures; loads no model and no index."""
+        """Run work that needs only catalogue and pictures; loads no model and no index. It creates no data."""
 
         async def opened(settings: Settings) -> T:
             async with _open_storage(settings) as storage:
@@ -113,16 +143,16 @@ class CommandContext(GlobalOptions):
 
         return self._run(opened)
 
-    def run_with_services(self, work: Callable[[ServiceSession], Awaitable[T]]) -> T:
-        """Open all services, run work with them and close them."""
+    def run_with_services(self, work: Callable[[ServiceSession], Awaitable[T]], *, creates: bool = False) -> T:
+        """Open all services, run work with them and close them. If it ``creates`` data, it may make a directory."""
 
         async def with_services(services: Services) -> T:
             workspace = await self._workspace(services.settings, services.storage.catalogue)
             return await work(ServiceSession(services.storage, workspace, services))
 
-        return self.run_with_services_for_all(with_services)
+        return self.run_with_services_for_all(with_services, creates=creates)
 
-    def run_with_services_for_all(self, work: Callable[[Services], Awaitable[T]]) -> T:
+    def run_with_services_for_all(self, work: Callable[[Services], Awaitable[T]], *, creates: bool = False) -> T:
         """Open all services, run work for all workspaces and close them."""
 
         async def opened(settings: Settings) -> T:
@@ -135,7 +165,7 @@ class CommandContext(GlobalOptions):
             ):
                 return await work(services)
 
-        return self._run(opened)
+        return self._run(opened, creates=creates)
 
     def run_transfer(self, source: str, work: Callable[[TransferService], Awaitable[T]]) -> T:
         """Run work that transfers all data from ``source`` to the storage in the settings."""
@@ -146,23 +176,38 @@ class CommandContext(GlobalOptions):
             async with open_transfer(settings, source) as service:
                 return await work(service)
 
-        return self._run(opened)
+        return self._run(opened, opens=False, creates=True)
 
-    def run_with_settings(self, work: Callable[[Settings], Coroutine[None, None, T]]) -> T:
+    def run_with_settings(self, work: Callable[[Settings], Coroutine[None, None, T]], *, creates: bool = False) -> T:
         """Run work that opens for itself what it needs."""
-        return self._run(work)
+        return self._run(work, opens=False, creates=creates)
 
     def serve(self) -> None:
         """Run the bot until SIGTERM or Ctrl-C."""
         from bot.app.bot_server import serve  # noqa: PLC0415 - slow import
 
-        serve(self.settings(missing_credentials, unusable_model), self.unknown_settings())
+        serve(self.settings(missing_credentials, unusable_model, creates=True), self.unknown_settings())
 
-    def _run(self, opened: Callable[[Settings], Coroutine[None, None, T]]) -> T:
-        settings = self.settings()
+    def _run(
+        self, opened: Callable[[Settings], Coroutine[None, None, T]], *, opens: bool = True, creates: bool = False
+    ) -> T:
+        settings = self.settings(creates=creates)
         # Commands print their own messages. The log is for the bot and for --debug.
         logs.set_up(settings.log_format, settings.log_level if self.debug else "error")
-        return asyncio.run(cancelled_by_interrupt(opened(settings)))
+        with ExitStack() as stack:
+            file = database_file(settings)
+            if opens and not creates and file is not None and not file.exists():
+                settings = self._without_data(settings, file, stack)
+            return asyncio.run(cancelled_by_interrupt(opened(settings)))
+
+    def _without_data(self, settings: Settings, file: Path, stack: ExitStack) -> Settings:
+        """Say where the data was looked for, and return settings for an empty directory that goes with the command."""
+        looked = " and ".join(location.searched(self.data_dir, file))
+        if not is_json_wanted():
+            remark = f"Found no vsearch data in {looked}. --data-dir or VSEARCH_DATA_DIR names another directory."
+            print_remark(remark, "yellow")
+        empty = stack.enter_context(tempfile.TemporaryDirectory(prefix="vsearch-"))
+        return replace(settings, data_dir=Path(empty), database_url=None)
 
     async def _workspace(self, settings: Settings, catalogue: Catalogue) -> WorkspaceId:
         if self.workspace is not None:

@@ -10,6 +10,7 @@ from bot.config.fields import setting
 
 SLACK_API_URL = "https://slack.com/api/"
 SHOWAPI_BASE_URL = "https://route.showapi.com"
+DEFAULT_DATA_DIR = Path("data")
 BACK_ENDS = ("embedded", "pgvector", "showapi")
 
 
@@ -76,7 +77,7 @@ class DeclaredSettings:
         default="all",
         parse=read.one_of("all", "web", "worker"),
     )
-    data_dir: Path = setting("VSEARCH_DATA_DIR", "Directory for all data", default=Path("data"), parse=read.path)
+    data_dir: Path = setting("VSEARCH_DATA_DIR", "Directory for all data", default=DEFAULT_DATA_DIR, parse=read.path)
     backend: str = setting("VSEARCH_BACKEND", "The search back end", default="embedded", parse=read.one_of(*BACK_ENDS))
     showapi_app_key: str | None = setting(
         "SHOWAPI_APP_KEY", "The hosted service's key, for VSEARCH_BACKEND=showapi", default=None, secret=True

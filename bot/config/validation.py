@@ -146,15 +146,20 @@ def missing_api_keys(settings: DeclaredSettings) -> Iterator[str]:
         yield NO_KEYS
 
 
+def database_file(settings: DeclaredSettings) -> Path | None:
+    """Return the file of the SQLite database; None if it is in PostgreSQL."""
+    scheme, _, rest = (settings.database_url or "").partition("://")
+    if scheme == "sqlite":
+        return Path(rest.partition("?")[0].removeprefix("/"))
+    return None if scheme else settings.data_dir / "vsearch.db"
+
+
 def contradicting_data_dir(settings: DeclaredSettings) -> Iterator[str]:
     """Check that DATABASE_URL doesn't lead away from a data directory that was given on the command line."""
-    scheme, _, rest = (settings.database_url or "").partition("://")
-    folder = settings.data_dir
-    if scheme == "sqlite":
-        file = Path(rest.partition("?")[0].removeprefix("/"))
-        if file.absolute().resolve().is_relative_to(folder.absolute().resolve()):
-            return
-    if scheme == "sqlite" or (scheme and settings.pictures != "files"):
+    folder, file = settings.data_dir, database_file(settings)
+    if file is not None and file.absolute().resolve().is_relative_to(folder.absolute().resolve()):
+        return
+    if file is not None or settings.pictures != "files":
         yield OTHER_DATABASE.format(folder=folder)
 
 

@@ -38,7 +38,7 @@ def create(ctx: typer.Context, name: NameArgument, as_json: AsJson = False) -> N
     async def work(services_session: ServiceSession) -> DatabaseInfo:
         return await services_session.services.databases.create(DatabaseKey(services_session.workspace, checked))
 
-    info = context_of(ctx).run_with_services(work)
+    info = context_of(ctx).run_with_services(work, creates=True)
     if as_json:
         show_json(_document(info))
     else:

@@ -68,7 +68,7 @@ def import_pictures(
         key, is_new = await _database(services_session, database, create=create, dry_run=dry_run)
         return key, await _run_import(services_session, key, sources, replace(options, is_new_database=is_new))
 
-    key, report = context_of(ctx).run_with_services(work)
+    key, report = context_of(ctx).run_with_services(work, creates=create and not dry_run)
     if report_file is not None:
         write_outcomes(report_file, report.outcomes)
     if isinstance(sources, PictureFolder):

@@ -73,7 +73,7 @@ def restore(
             manifest = await restore(settings, source.expanduser(), line.update)
         return manifest, settings_to_repeat(settings, manifest), settings.data_dir
 
-    manifest, unset, data_dir = context_of(ctx).run_with_settings(work)
+    manifest, unset, data_dir = context_of(ctx).run_with_settings(work, creates=True)
     if as_json:
         show_json(
             {

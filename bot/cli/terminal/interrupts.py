@@ -67,6 +67,11 @@ class Interrupts:
             self._actions.pop()
 
     @property
+    def as_json(self) -> bool:
+        """Whether the command prints a JSON document."""
+        return self._as_json
+
+    @property
     def received(self) -> bool:
         """Whether a signal has arrived."""
         return self._received_at is not None
@@ -88,9 +93,9 @@ def handled_interrupts(*, as_json: bool) -> Iterator[None]:
         _current.reset(token)
 
 
-def current_interrupts() -> Interrupts:
-    """Return what signals do in the running command."""
-    return _current.get()
+def is_json_wanted() -> bool:
+    """Return whether the running command prints a JSON document, and nothing else unless it has to."""
+    return _current.get().as_json
 
 
 def raising_interrupts() -> AbstractContextManager[None]:

@@ -180,7 +180,8 @@ def test_env_file_is_read_and_the_environment_takes_precedence(
     assert (tmp_path / "from_file" / "vsearch.db").exists()
     monkeypatch.setenv("VSEARCH_DATA_DIR", "from_environment")
     assert vsearch("db", "list", "--json").document == {"databases": []}
-    assert (tmp_path / "from_environment").exists()
+    vsearch("db", "create", "parts")
+    assert (tmp_path / "from_environment" / "vsearch.db").exists()
     vsearch("--data-dir", "from_option", "db", "list")
     assert (tmp_path / "from_option").exists()
 
