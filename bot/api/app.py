@@ -47,6 +47,7 @@ def api_app(
     keys: Iterable[str],
     limits: ApiLimits | None = None,
     hold_memory: HoldMemory = nullcontext,
+    version: str = "",
 ) -> ASGIApp:
     """Return the application. ``fetch`` downloads the content of a URL, and ``read`` verifies and decodes it."""
     limits = limits or ApiLimits()
@@ -65,7 +66,7 @@ def api_app(
         Route(path, ApiEndpoint(path, operation, api_keys, limits.body_timeout_s, read_body).answer, methods=["POST"])
         for path, operation in by_path.items()
     ]
-    routes.append(Route("/healthz", _health, methods=["GET"]))
+    routes.append(Route("/healthz", _health(version), methods=["GET"]))
     unknown = ApiEndpoint("unknown path", _unknown_path, api_keys, limits.body_timeout_s, read_body)
     routes.append(Route("/{path:path}", unknown.answer, methods=["POST"]))
     starlette = Starlette(routes=routes)
@@ -126,9 +127,14 @@ async def _unknown_path(workspace: WorkspaceId, fields: FormFields) -> Body:
     raise GatewayRefused(GatewayCode.NO_SUCH_SERVICE, "Unknown path. The services are at /2475-1 to /2475-7.")
 
 
-async def _health(_request: Request) -> Response:
-    """Return 200 as long as the process answers, even if the back end is down."""
-    return PlainTextResponse("ok", headers=_NO_STORE)
+def _health(version: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that answers 200 as long as the process does, even if the back end is down."""
+    text = f"ok\nvsearch {version}\n" if version else "ok"
+
+    async def answer(_request: Request) -> Response:
+        return PlainTextResponse(text, headers=_NO_STORE)
+
+    return answer
 
 
 def _envelope(identifier: str, body: Body, code: int = GatewayCode.OK, error: str = "") -> Body:

@@ -14,6 +14,7 @@ from bot.app.server_process import on_stop_signal, run_server
 from bot.app.services import build_services
 from bot.config.settings import Settings
 from bot.config.validation import missing_api_keys
+from bot.config.version import installed_version
 from bot.images.fetch.fetcher import Fetcher
 from bot.telemetry.supervision import supervised
 from bot.web import freeze_heap, serving
@@ -57,6 +58,7 @@ async def _serve(settings: Settings) -> None:
                 read=services.normaliser.picture,
                 keys=settings.api_keys,
                 hold_memory=services.downloads.hold,
+                version=installed_version(),
             )
             freeze_heap()
             host, port = await stack.enter_async_context(serving(app, *settings.listen_address))

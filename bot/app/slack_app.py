@@ -20,6 +20,7 @@ from bot.app.slack import listeners, workers
 from bot.app.slack.dependencies import build_dependencies, build_infrastructure, thumbnails
 from bot.app.transfer.scheduled_backups import running_backups
 from bot.config.settings import Settings
+from bot.config.version import installed_version
 from bot.domain.errors import BackendRefused, SettingsError
 from bot.media.links import MediaLinks
 from bot.services.job_worker import JobWorker
@@ -159,6 +160,7 @@ def _web_app(
         details=details,
         obligations=reporter.report,
         texts=services.text_reading.counts,
+        version=installed_version(),
     )
 
 

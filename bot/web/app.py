@@ -20,11 +20,11 @@ from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web.health import (
     Details,
     HealthCheck,
+    LivenessEndpoint,
     MetricsEndpoint,
     OpenObligationsReport,
     ReadinessEndpoint,
     TextProgress,
-    alive,
     no_details,
 )
 from bot.web.pictures import PictureEndpoint, StoredPictures
@@ -52,6 +52,7 @@ def web_app(
     details: Details = no_details,
     obligations: OpenObligationsReport | None = None,
     texts: TextProgress | None = None,
+    version: str = "",
 ) -> ASGIApp:
     """Build the web app. ``checks`` are the dependencies by name; a failing one raises.
 
@@ -60,7 +61,7 @@ def web_app(
     # Starlette tries routes in order, so Slack's comes first.
     routes = [] if slack is None else [Route("/slack/events", slack.answer, methods=["POST"])]
     routes += [
-        Route("/healthz", alive, methods=["GET"]),
+        Route("/healthz", LivenessEndpoint(version).answer, methods=["GET"]),
         Route("/readyz", ReadinessEndpoint(checks, details=details).answer, methods=["GET"]),
         Route("/metrics", MetricsEndpoint(metrics, inbox, obligations, texts).answer, methods=["GET"]),
     ]

@@ -46,9 +46,18 @@ async def no_details() -> Sequence[str]:
     return ()
 
 
-async def alive(_request: Request) -> Response:
-    """Answer 200 as long as the process runs. A restart would not repair a broken dependency."""
-    return PlainTextResponse(OK, headers=_FRESH)
+class LivenessEndpoint:
+    """``GET /healthz``: answers 200 as long as the process runs, with the version of the program.
+
+    A restart would not repair a broken dependency.
+    """
+
+    def __init__(self, version: str) -> None:
+        self._text = f"{OK}\nvsearch {version}\n" if version else OK
+
+    async def answer(self, _request: Request) -> Response:
+        """Answer 200."""
+        return PlainTextResponse(self._text, headers=_FRESH)
 
 
 class ReadinessEndpoint:

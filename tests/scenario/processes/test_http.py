@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bot.config.version import installed_version
 from tests.fakes.slack import GENERAL, FakeSlack, Json, Message
 from tests.fakes.slack.delivery.deliveries import NO_ANSWER
 from tests.fakes.slack.payloads import share_event
@@ -123,7 +124,7 @@ async def test_port_in_socket_mode_serves_all_but_slacks_routes(slack: FakeSlack
         picture = await browser.get(shown[0])
         assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
         assert (await browser.get(shown[0][:-3])).status_code == 404
-        assert (await browser.get("/healthz")).text == "ok"
+        assert (await browser.get("/healthz")).text == f"ok\nvsearch {installed_version()}\n"
         ready = await browser.get("/readyz")
         # What is still to compute in the background may stand beside them.
         assert ready.json() | {"details": []} == {

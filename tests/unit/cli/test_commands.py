@@ -182,8 +182,8 @@ def test_env_file_is_read_and_the_environment_takes_precedence(
     assert vsearch("db", "list", "--json").document == {"databases": []}
     vsearch("db", "create", "parts")
     assert (tmp_path / "from_environment" / "vsearch.db").exists()
-    vsearch("--data-dir", "from_option", "db", "list")
-    assert (tmp_path / "from_option").exists()
+    vsearch("--data-dir", "from_option", "db", "create", "parts")
+    assert (tmp_path / "from_option" / "vsearch.db").exists()
 
 
 def test_workspaces_are_separate(stocked: Vsearch) -> None:

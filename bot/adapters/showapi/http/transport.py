@@ -12,6 +12,7 @@ import httpx
 from bot.adapters.showapi.http.resilience import RetryPolicy
 from bot.adapters.showapi.http.responses import UnexpectedResponse
 from bot.images.fetch import downloads
+from bot.images.fetch.proxies import ProxiedTransport
 from bot.telemetry.redaction import Redactor
 
 MAX_RESPONSE_BYTES = 8_000_000
@@ -62,7 +63,7 @@ class HttpTransport:
         self._hide_key = _KeyRedactor(app_key)
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(self._hide_key)
-        inner = transport or httpx.AsyncHTTPTransport(verify=downloads.tls_context(), trust_env=False)
+        inner = transport or ProxiedTransport(downloads.tls_context())
         self._client = httpx.AsyncClient(
             transport=KeyedTransport(inner, app_key),
             base_url=base_url,

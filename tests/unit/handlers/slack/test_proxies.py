@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
+import httpx
 import pytest
 
+from bot.images.fetch import downloads
+from bot.images.fetch.proxies import ProxiedTransport
 from handlers.slack.clients import web_client
 from handlers.slack.proxies import proxy_for
 from handlers.slack.socket_client import ReconnectingClient
@@ -35,6 +39,34 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_proxy_is_honoured(url: str, proxy: str | None) -> None:
     assert proxy_for(url) == proxy
     assert web_client("xoxb-1", url).proxy == proxy
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8001", "localhost", "[::1]:80", "slack.localhost", "127.8.9.1"])
+def test_loopback_never_uses_a_proxy(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    assert proxy_for(f"http://{host}/api/") is None
+    assert proxy_for("https://slack.com/api/") == PROXY
+
+
+async def test_files_of_slack_come_through_the_proxy_and_those_of_loopback_directly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
+        transport = ProxiedTransport(downloads.tls_context())
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+            await client.get("http://files.example/picture.png")
+            await client.get(f"http://{address}/picture.png")
+    assert asked == ["GET http://files.example/picture.png HTTP/1.1", "GET /picture.png HTTP/1.1"]
 
 
 def test_proxy_for_http_serves_https_too(monkeypatch: pytest.MonkeyPatch) -> None:
