@@ -10,6 +10,8 @@ RUN useradd --no-create-home --uid 10001 vsearch && install -d -o vsearch -g vse
 COPY --from=packages /opt/vsearch /opt/vsearch
 COPY bot /app/bot
 COPY handlers /app/handlers
+# It has the version.
+COPY pyproject.toml /app/pyproject.toml
 USER vsearch
 WORKDIR /app
 # All data is in one volume. With PORT set, the bot listens on all of the container's addresses.

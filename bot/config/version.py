@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+UNKNOWN = "unknown"
+"""The version of a copy of the packages that has nothing else with it."""
+
 
 @cache
 def installed_version() -> str:
@@ -17,5 +20,8 @@ def installed_version() -> str:
         # Run from a checkout that isn't installed.
         import tomllib  # noqa: PLC0415 - rarely needed
 
-        text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+        try:
+            text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+        except OSError:
+            return UNKNOWN
         return str(tomllib.loads(text)["project"]["version"])

@@ -270,3 +270,18 @@ async def test_cancelled_backup_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert _names(tmp_path / "copies") == []
+
+
+@pytest.mark.usefixtures("unpaced")
+def test_data_of_an_older_version_can_be_backed_up_but_not_of_a_newer_one(stocked: Vsearch, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0021'")
+        connection.commit()
+        assert stocked("backup", "older").code == ExitCode.OK
+        assert json.loads((tmp_path / "older" / "manifest.json").read_text())["schema"] == "0021"
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    assert "newer vsearch" in stocked("backup", "newer").err
+    manifest = tmp_path / "older" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"0021"', '"9999"'))
+    assert "newer vsearch" in stocked("--data-dir", "other", "restore", "older").err
