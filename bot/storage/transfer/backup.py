@@ -29,6 +29,7 @@ from bot.storage.transfer.backup_format import (
     IN_FILES,
     MANIFEST,
     BackupRefused,
+    BackupStopped,
     FolderFiles,
     Manifest,
     OnProgress,
@@ -163,7 +164,7 @@ class _Writer:
         sync_folder(self._folder)
         files = FolderFiles(self._folder)
         verify(files, target, self._pace, lambda done, total: on_progress(total + done, 2 * total))
-        _check_integrity(self._folder / DATABASE)
+        _check_integrity(self._folder / DATABASE, self._pace)
         size = sum((self._folder / name).stat().st_size for name in self._sums)
         return BackupReport(target, manifest.pictures, size, manifest.missing_pictures)
 
@@ -289,9 +290,21 @@ def copy_database(source: Path, target: Path, pace: Pace) -> None:
         raise BackendError(f"can't copy {source}: {error}") from error
 
 
-def _check_integrity(database: Path) -> None:
+def _check_integrity(database: Path, pace: Pace) -> None:
+    def is_stopped() -> bool:
+        try:
+            pace.rest()
+        except BackupStopped:
+            return True
+        return False
+
     with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-        found = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
+        connection.set_progress_handler(is_stopped, sqlite.PROGRESS_STEPS)
+        try:
+            found = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
+        except sqlite3.OperationalError:
+            pace.rest()
+            raise
     if found != ["ok"]:
         raise BackupRefused(f"The bot's database is damaged ({found[0]}). Restore an earlier backup.")
 

@@ -19,7 +19,7 @@ from bot.cli.terminal.exit_codes import ExitCode
 from bot.config.settings import Settings
 from bot.storage.transfer import backup as backup_module
 from bot.storage.transfer.backup import BackupSource, write_backup
-from bot.storage.transfer.backup_format import BackupRefused, Pace
+from bot.storage.transfer.backup_format import BackupRefused, BackupStopped, Pace
 from tests.fixtures.command_line import Vsearch, listed_ids, pictures, stocked, vsearch
 
 __all__ = ["pictures", "stocked", "vsearch"]
@@ -285,3 +285,25 @@ def test_data_of_an_older_version_can_be_backed_up_but_not_of_a_newer_one(stocke
     manifest = tmp_path / "older" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"0021"', '"9999"'))
     assert "newer vsearch" in stocked("--data-dir", "other", "restore", "older").err
+
+
+@pytest.mark.usefixtures("unpaced")
+def test_pictures_in_the_database_go_with_it(stocked: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSEARCH_PICTURES", "database")
+    assert stocked("backup", "copy", "--json").document["pictures"] == 0
+    assert _names(tmp_path / "copy") == ["SHA256SUMS", "manifest.json", "vsearch.db"]
+    monkeypatch.delenv("VSEARCH_PICTURES")
+    assert "VSEARCH_PICTURES=database" in stocked("--data-dir", "other", "restore", "copy").err
+    assert not (tmp_path / "other").exists()
+    monkeypatch.setenv("VSEARCH_PICTURES", "database")
+    assert stocked("--data-dir", "other", "restore", "copy").code == ExitCode.OK
+    assert rows(tmp_path / "other") == rows(tmp_path / "data")
+
+
+@pytest.mark.usefixtures("stocked")
+def test_stopped_check_of_the_copy_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.storage.sql.sqlite.PROGRESS_STEPS", 1)
+    pace = Pace(rest_s=0)
+    pace.stop()
+    with pytest.raises(BackupStopped):
+        backup_module._check_integrity(tmp_path / "data" / "vsearch.db", pace)
