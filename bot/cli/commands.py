@@ -109,6 +109,13 @@ COMMANDS: Sequence[tuple[str, str, str, str]] = (
         _MAINTENANCE,
         "Delete everything from a search back end that you no longer use; stored pictures stay.",
     ),
+    (
+        "backup",
+        "maintenance.backup",
+        _MAINTENANCE,
+        "Copy all data of the bot, which may be running, and verify the copy.",
+    ),
+    ("restore", "maintenance.backup", _MAINTENANCE, "Verify a backup and copy its data to an empty data directory."),
     ("doctor", "doctor.doctor", _MAINTENANCE, "Check the set-up and say what to do about each problem."),
     (
         "serve-api",

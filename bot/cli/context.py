@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
-from dotenv import dotenv_values
 
+from bot.cli import data_location as location
 from bot.cli.terminal.output import print_remark
 from bot.config.settings import Check, Settings
 from bot.config.unknown import unknown_settings
 from bot.config.validation import contradicting_data_dir
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import LOCAL_WORKSPACE, WorkspaceId
-
-ENV_FILE = Path(".env")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +26,26 @@ class GlobalOptions:
     workspace: str | None = None
     debug: bool = False
 
-    def settings(self, *needs: Check) -> Settings:
+    def settings(self, *needs: Check, creates: bool = False) -> Settings:
         """Read the settings: options override the environment, which overrides ``.env``.
 
-        ``needs`` are more checks, for what the command is about to do. Raises SettingsError with all problems.
+        ``needs`` are more checks, for what the command is about to do. A command that ``creates`` data does so in the
+        current directory, unless a setting names another. Others find the data of this checkout from anywhere. Raises
+        SettingsError with all problems.
         """
-        environment = {**_env_file(), **os.environ}
+        folder = Path() if creates else location.folder(self.data_dir)
+        environment = {**location.env_file(folder), **os.environ}
         if self.data_dir is not None:
             environment["VSEARCH_DATA_DIR"] = str(self.data_dir)
             needs = (contradicting_data_dir, *needs)
         settings = Settings.from_mapping(environment, *needs)
+        if folder != Path():
+            settings = location.beside(folder, settings)
         return replace(settings, log_level="debug") if self.debug else settings
 
     def unknown_settings(self) -> tuple[str, ...]:
         """Return a sentence for each name in the environment and in ``.env`` that is probably a misspelled setting."""
-        return unknown_settings(os.environ, _env_file())
+        return unknown_settings(os.environ, location.env_file(location.folder(self.data_dir)))
 
     def print_unknown_settings(self) -> None:
         """Print these sentences on standard error."""
@@ -65,10 +68,6 @@ def listed(names: Iterable[str], max_shown: int = 10) -> str:
     """Return the first names, separated by commas."""
     every = list(names)
     return ", ".join(every[:max_shown]) + (", …" if len(every) > max_shown else "")
-
-
-def _env_file() -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
 
 
 def options_of(ctx: typer.Context) -> GlobalOptions:

@@ -10,30 +10,11 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import serve_api
-from bot.cli.catalogue import databases, edit, history, images, import_export, search, text
-from bot.cli.doctor import doctor
-from bot.cli.maintenance import backup, engine, feedback, migration, reconciliation
-from bot.cli.session import CommandContext, context_of
+from bot.cli.commands import CommandGroup
 from bot.cli.terminal.encoding import print_in_any_encoding
 from bot.cli.terminal.exit_codes import SUMMARY, ExitCode
 from bot.cli.terminal.interrupts import handled_interrupts
-from bot.cli.terminal.output import print_line, print_remark, show_error
-from bot.cli.terminal.usage import VsearchCommand, VsearchGroup, usage_sentence, use_plain_help
 from bot.config.version import installed_version
-from bot.domain.errors import (
-    BackendCannotFetch,
-    BackendCredentials,
-    BackendError,
-    BackendLost,
-    BackendQuota,
-    BotError,
-    ModelMismatch,
-    SettingsError,
-)
-from bot.telemetry.redaction import redact
-
-log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="vsearch",
@@ -45,23 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(use_plain_help(databases.app), name="db", cls=VsearchGroup, rich_help_panel="Images")
-for _commands in (
-    images.app,
-    edit.app,
-    import_export.app,
-    history.app,
-    search.app,
-    text.app,
-    engine.app,
-    feedback.app,
-    reconciliation.app,
-    migration.app,
-    backup.app,
-    doctor.app,
-    serve_api.app,
-):
-    app.add_typer(use_plain_help(_commands))
 
 
 _REPORT_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")

@@ -7,9 +7,8 @@ the services (610 ms) or Bolt (1,000 ms).
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +17,13 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from bot.cli import data_location as location
-from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
-from bot.cli.terminal.interrupts import cancelled_by_interrupt, is_json_wanted
+from bot.cli.context import GlobalOptions, listed, options_of
+from bot.cli.terminal.cancellation import cancelled_by_interrupt
+from bot.cli.terminal.errors import WorkspaceIsEmpty
+from bot.cli.terminal.interrupts import is_json_wanted
 from bot.cli.terminal.output import print_remark
-from bot.config.settings import Check, Settings
-from bot.config.unknown import unknown_settings
-from bot.config.validation import contradicting_data_dir, database_file, missing_credentials, unusable_model
+from bot.config.settings import Settings
+from bot.config.validation import database_file, missing_credentials, unusable_model
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
@@ -97,33 +97,8 @@ async def find_or_list(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandContext:
-    """The global options of one run of the program."""
-
-    data_dir: Path | None = None
-    workspace: str | None = None
-    debug: bool = False
-
-    def settings(self, *needs: Check, creates: bool = False) -> Settings:
-        """Read the settings: options override the environment, which overrides ``.env``.
-
-        ``needs`` are more checks, for what the command is about to do. A command that ``creates`` data does so in the
-        current directory, unless a setting names another. Others find the data of this checkout from anywhere. Raises
-        SettingsError with all problems.
-        """
-        folder = Path() if creates else location.folder(self.data_dir)
-        environment = {**location.env_file(folder), **os.environ}
-        if self.data_dir is not None:
-            environment["VSEARCH_DATA_DIR"] = str(self.data_dir)
-            needs = (contradicting_data_dir, *needs)
-        settings = Settings.from_mapping(environment, *needs)
-        if folder != Path():
-            settings = location.beside(folder, settings)
-        return replace(settings, log_level="debug") if self.debug else settings
-
-    def unknown_settings(self) -> tuple[str, ...]:
-        """Return a sentence for each name in the environment and in ``.env`` that is probably a misspelled setting."""
-        return unknown_settings(os.environ, location.env_file(location.folder(self.data_dir)))
+class CommandContext(GlobalOptions):
+    """One run of a command: opens what it needs, with the global options."""
 
     def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
         """Run work that needs only catalogue and pictures; loads no model and no index. It creates no data."""

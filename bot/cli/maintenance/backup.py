@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def backup(
     ctx: typer.Context,
     target: Annotated[Path, typer.Argument(metavar="PATH", help="A new folder, or a new file that ends with .tar.")],
@@ -58,7 +58,7 @@ def backup(
         raise typer.Exit(ExitCode.FAILED)
 
 
-@app.command(rich_help_panel="Maintenance")
+@app.command()
 def restore(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="PATH", help="A folder or file that “backup” has written.")],

@@ -93,6 +93,11 @@ def handled_interrupts(*, as_json: bool) -> Iterator[None]:
         _current.reset(token)
 
 
+def current_interrupts() -> Interrupts:
+    """Return what signals do in the running command."""
+    return _current.get()
+
+
 def is_json_wanted() -> bool:
     """Return whether the running command prints a JSON document, and nothing else unless it has to."""
     return _current.get().as_json

@@ -10,12 +10,16 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from bot.images.fetch.proxies import proxy_for
+
 KEEP_ALIVE_S = 5.0
 """How long an idle connection is kept, as httpx does."""
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Sends requests without bodies. Cookies, proxies and redirects are left to the client.
+    """Sends requests without bodies, directly or through the proxy for their URL.
+
+    Cookies and redirects are left to the client.
 
     Args:
         verify: Checks certificates.
@@ -40,8 +44,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         headers = [(name, value) for name, value in request.headers.multi_items() if name != "host"]
         with _translated():
             # httpx has encoded the URL already; encoding it again could change what a signed one means.
+            url = str(request.url)
             answer = await self._session.request(
-                request.method, URL(str(request.url), encoded=True), headers=headers, allow_redirects=False
+                request.method,
+                URL(url, encoded=True),
+                headers=headers,
+                allow_redirects=False,
+                proxy=proxy_for(url),
             )
         return httpx.Response(answer.status, headers=list(answer.raw_headers), stream=_Body(answer))
 

@@ -13,7 +13,7 @@ import httpx
 from bot.domain.errors import FetchRefused
 from bot.images.decode import formats
 from bot.images.fetch import downloads
-from bot.images.fetch.proxies import ProxiedTransport
+from bot.images.fetch.aiohttp_transport import AiohttpTransport
 
 MAX_REDIRECTS = 3
 
@@ -41,7 +41,7 @@ class SlackFiles:
         self._api_origin = _origin(httpx.URL(slack_api_url))
         self._client = httpx.AsyncClient(
             trust_env=False,
-            transport=ProxiedTransport(downloads.tls_context()),
+            transport=AiohttpTransport(downloads.tls_context(), timeout_s),
             timeout=timeout_s,
             headers=downloads.HEADERS,
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),

@@ -150,10 +150,24 @@ class FilePictures:
 
         await self._in_thread(unlink)
 
-    def _put_now(self, path: Path, jpeg: bytes) -> None:
-        if path.exists():
-            sync_folder(path.parent)
-            return
+    def _put_now(self, files: Sequence[tuple[Path, bytes]]) -> None:
+        """Write files that aren't there yet, and make all of them durable. A folder with several is synced once.
+
+        Raises the OSError of one after all others are written.
+        """
+        errors: list[OSError] = []
+        for path, jpeg in files:
+            try:
+                if not path.exists():
+                    self._write_now(path, jpeg)
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        for folder in {path.parent for path, _ in files}:
+            sync_folder(folder)
+
+    def _write_now(self, path: Path, jpeg: bytes) -> None:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             sync_folder(self._folder)
@@ -168,7 +182,6 @@ class FilePictures:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         # What a cancelled caller does next must come after this, such as removing what it has stored.
