@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from examples.demo.lifecycle import Demo
-from tests.browser.pages import SlackPage
+from tests.browser.pages import SlackPage, widths
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -26,6 +26,18 @@ async def test_database_list_shows_sizes(slack: SlackPage) -> None:
     answer = await slack.command("/vsearch db", "2 image databases")
     await expect(answer).to_contain_text("samples")
     await expect(answer).to_contain_text("reposts")
+
+
+@pytest.mark.parametrize("slack", [1200, 390], indirect=True)
+async def test_words_find_images_with_their_pictures(slack: SlackPage) -> None:
+    await slack.go_to("lookup")
+    found = await slack.command("/vsearch find gear in:samples", "gear_24t")
+    loaded = await widths(found)
+    assert loaded
+    assert min(loaded) > 0
+    assert await slack.page.evaluate("document.documentElement.scrollWidth") <= slack.width
+    await found.scroll_into_view_if_needed()
+    await slack.screenshot(f"find_{slack.width}")
 
 
 async def large_pictures(within: Locator) -> list[int]:
