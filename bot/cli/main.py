@@ -14,7 +14,6 @@ from bot.cli.commands import CommandGroup
 from bot.cli.terminal.encoding import print_in_any_encoding
 from bot.cli.terminal.exit_codes import SUMMARY, ExitCode
 from bot.cli.terminal.interrupts import handled_interrupts
-from bot.config.version import installed_version
 
 app = typer.Typer(
     name="vsearch",
@@ -34,6 +33,8 @@ _REPORT_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from bot.config.version import installed_version  # noqa: PLC0415 - only this option needs it
+
         typer.echo(f"vsearch {installed_version()}")
         raise typer.Exit
 

@@ -123,7 +123,7 @@ _SLOW_TO_PRINT = {"sqlalchemy", "asyncio", "dotenv", "markdown_it", "pygments"}
     ("arguments", "heavy", "packages"),
     [
         (["--help"], _SLOW_WITHOUT_PICTURES | _SLOW_TO_PRINT, {"cli", "__main__"}),
-        (["--version"], _SLOW_WITHOUT_PICTURES | _SLOW_TO_PRINT | {"rich.console"}, {"cli", "__main__"}),
+        (["--version"], _SLOW_WITHOUT_PICTURES | _SLOW_TO_PRINT | {"rich.console"}, {"cli", "__main__", "config"}),
         (["db", "list"], _SLOW_WITHOUT_PICTURES, {"cli", "__main__", "adapters", "config", "domain", "storage"}),
         (["images", "--in", "parts"], _SLOW, None),
     ],
