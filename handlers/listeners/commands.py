@@ -13,13 +13,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import SearchState
 from bot.blocks.messages.additions import refused_id_reply
 from bot.blocks.messages.notices import (
-    StatusInfo,
     created_reply,
     databases_reply,
     help_reply,
     link_reply,
     no_database_reply,
-    status_reply,
     suggestion_reply,
     watching_reply,
 )
@@ -29,7 +27,6 @@ from bot.blocks.wording.channels.rules import editors_set
 from bot.blocks.wording.help import delete_database_needs_form
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import EntityRefused, InvalidInput, UserError
-from bot.domain.identifiers import DatabaseName
 from bot.services.search.lookup import NoDatabase
 from bot.telemetry.metrics import Metrics
 from handlers.errors import report_errors, with_progress
@@ -49,7 +46,7 @@ from handlers.replies.images.find import FindComposer
 from handlers.replies.images.history_imports import HistoryComposer
 from handlers.replies.images.pages import PageComposer
 from handlers.replies.requester import Requester
-from handlers.slack.scopes import turned_off
+from handlers.replies.status import StatusComposer
 
 TAKES_LONG = (grammar.ExportCommand,)
 """Commands that always run from the inbox, so that they survive the end of the process."""
@@ -97,6 +94,7 @@ class CommandListener:
         self._forms = forms
         self._exports = ExportComposer(dependencies, answers)
         self._usage = UsageComposer(dependencies, answers)
+        self._state = StatusComposer(dependencies, answers)
         self._settings = SettingsChanges(dependencies)
         self._deferral = deferral
         self._long_requests = long_requests
@@ -288,30 +286,7 @@ class CommandListener:
         return await self._history.begin(requester, command.database, command.since)
 
     async def _status(self, invocation: Invocation[grammar.StatusCommand]) -> Reply:
-        requester = invocation.requester
-        binding = await self._answers.binding(requester)
-        effective: DatabaseName | None
-        try:
-            effective = (await self._dependencies.channel_settings.database_of(binding)).name
-        except UserError:
-            effective = None
-        backend, problem = await self._answers.backend()
-        sized = await self._answers.sized_databases(requester)
-        reply = status_reply(
-            StatusInfo(
-                channel=requester.channel,
-                conversation="direct" if requester.channel.startswith("D") else "channel",
-                binding=binding,
-                effective=effective,
-                databases=sized,
-                backend=backend,
-                problem=problem,
-                waiting=(await self._dependencies.inbox.depth(requester.workspace)).waiting,
-                fits=await self._answers.score_fits(requester, sized),
-                off=await turned_off(requester.client),
-            )
-        )
-        return await self._answers.with_invitation(requester, requester.channel, reply)
+        return await self._state.compose(invocation.requester)
 
     async def _help(self, invocation: Invocation[grammar.HelpCommand]) -> Reply:
         return help_reply(invocation.command.topic)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sqlite3
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.domain.errors import BackendError
 from bot.storage.pictures.file_store import sync_folder
 from bot.storage.sql import sqlite
 from bot.storage.sql.locks.processes import FileLocks
@@ -29,7 +27,6 @@ from bot.storage.transfer.backup_format import (
     IN_FILES,
     MANIFEST,
     BackupRefused,
-    BackupStopped,
     FolderFiles,
     Manifest,
     OnProgress,
@@ -39,11 +36,11 @@ from bot.storage.transfer.backup_format import (
     picture_name,
     verify,
 )
+from bot.storage.transfer.database_copy import check_integrity, copy_database
 from bot.storage.transfer.log import refuse_partial_transfer
 
 ARCHIVE = ".tar"
 PARTIAL = ".partial"
-STEP_PAGES = 256  # 2 MB, so that the disk never has much to write at once
 ROUNDS = 5
 """How often the database is copied if pictures are deleted meanwhile. Each round after the first takes moments."""
 
@@ -164,7 +161,7 @@ class _Writer:
         sync_folder(self._folder)
         files = FolderFiles(self._folder)
         verify(files, target, self._pace, lambda done, total: on_progress(total + done, 2 * total))
-        _check_integrity(self._folder / DATABASE, self._pace)
+        check_integrity(self._folder / DATABASE, self._pace)
         size = sum((self._folder / name).stat().st_size for name in self._sums)
         return BackupReport(target, manifest.pictures, size, manifest.missing_pictures)
 
@@ -259,54 +256,6 @@ class _Writer:
             os.link(earlier, target)
             return True
         return False
-
-
-def copy_database(source: Path, target: Path, pace: Pace) -> None:
-    """Copy a SQLite database as it is at one moment, while others read and write it. Raises BackendError."""
-    address = sqlite.read_only_url(source)
-    uri = f"{address.database}?" + "&".join(f"{name}={value}" for name, value in address.query.items() if name != "uri")
-    timeout_s = sqlite.BUSY_TIMEOUT_MS / 1000
-    try:
-        with (
-            closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout_s)) as reader,
-            closing(sqlite3.connect(target, isolation_level=None)) as writer,
-            target.open("rb") as written,
-        ):
-            target.chmod(0o600)
-
-            def write_out(*_pages: int) -> None:
-                # Otherwise the disk would be busy for seconds at the end, and the bot's own writes would wait.
-                os.fsync(written.fileno())
-                pace.rest()
-
-            writer.execute("PRAGMA synchronous = OFF")
-            # This snapshot stays as it is. Without it, the copy would begin again after each write of another process.
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            reader.backup(writer, pages=STEP_PAGES, progress=write_out)
-            writer.execute("PRAGMA journal_mode = DELETE")
-            os.fsync(written.fileno())
-    except sqlite3.Error as error:
-        raise BackendError(f"can't copy {source}: {error}") from error
-
-
-def _check_integrity(database: Path, pace: Pace) -> None:
-    def is_stopped() -> bool:
-        try:
-            pace.rest()
-        except BackupStopped:
-            return True
-        return False
-
-    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-        connection.set_progress_handler(is_stopped, sqlite.PROGRESS_STEPS)
-        try:
-            found = [row[0] for row in connection.execute("PRAGMA integrity_check(10)")]
-        except sqlite3.OperationalError:
-            pace.rest()
-            raise
-    if found != ["ok"]:
-        raise BackupRefused(f"The bot's database is damaged ({found[0]}). Restore an earlier backup.")
 
 
 def _pack(folder: Path, target: Path, pace: Pace) -> None:

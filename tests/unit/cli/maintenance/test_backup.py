@@ -17,7 +17,7 @@ import pytest
 from bot.app.transfer.backup import back_up
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.config.settings import Settings
-from bot.storage.transfer import backup as backup_module
+from bot.storage.transfer import database_copy
 from bot.storage.transfer.backup import BackupSource, write_backup
 from bot.storage.transfer.backup_format import BackupRefused, BackupStopped, Pace
 from tests.fixtures.command_line import Vsearch, listed_ids, pictures, stocked, vsearch
@@ -206,7 +206,7 @@ def _digests(folder: Path) -> list[tuple[str]]:
 def test_database_is_copied_as_it_was_at_one_moment_although_others_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backup_module, "STEP_PAGES", 8)
+    monkeypatch.setattr(database_copy, "STEP_PAGES", 8)
     with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection:
 
         class Writing(Pace):
@@ -218,7 +218,7 @@ def test_database_is_copied_as_it_was_at_one_moment_although_others_write(
                 connection.commit()
 
         pace = Writing()
-        backup_module.copy_database(tmp_path / "data" / "vsearch.db", tmp_path / "copy.db", pace)
+        database_copy.copy_database(tmp_path / "data" / "vsearch.db", tmp_path / "copy.db", pace)
     assert pace.writes > 3
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copied:
         assert list(copied.execute("SELECT name FROM databases")) == [("parts",)]
@@ -306,4 +306,4 @@ def test_stopped_check_of_the_copy_ends_soon(tmp_path: Path, monkeypatch: pytest
     pace = Pace(rest_s=0)
     pace.stop()
     with pytest.raises(BackupStopped):
-        backup_module._check_integrity(tmp_path / "data" / "vsearch.db", pace)
+        database_copy.check_integrity(tmp_path / "data" / "vsearch.db", pace)
