@@ -32,6 +32,11 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two processes a core: half of the time, tests wait for sockets, timers and programs."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_collection_finish() -> None:
     """Exclude all modules and the list of tests from garbage collection, which would go through them repeatedly."""
     gc.collect()
