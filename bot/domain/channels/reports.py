@@ -149,7 +149,8 @@ class Label:
     ``is_same`` is None if they took it back. ``fingerprint`` is that of the asked picture, which itself is not kept.
     ``score`` is the back end's own, before the database's labels change it, and ``lead`` that over the next id.
     ``by_likeness``: nothing but likeness gave it, so that scores can be fitted to it. The message and the file that
-    asked, if it was one, take the label along when they are deleted in Slack.
+    asked, if it was one, take the label along when they are deleted in Slack. ``pressed_at`` is Slack's time of the
+    press in seconds since 1970, or 0 if it is unknown: presses may arrive in another order.
     """
 
     database: DatabaseKey
@@ -164,6 +165,7 @@ class Label:
     channel: str = ""
     message: str = ""
     file: str = ""
+    pressed_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

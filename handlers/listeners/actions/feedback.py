@@ -33,7 +33,8 @@ class FeedbackActions:
         }
 
     async def _judge(self, request: ActionRequest, requester: Requester) -> None:
-        await requester.reply_privately(await self._feedback.record(requester, FeedbackState.decode(request.value)))
+        state = FeedbackState.decode(request.value)
+        await requester.reply_privately(await self._feedback.record(requester, state, request.pressed_at))
 
     async def _rate(self, request: ActionRequest, requester: Requester) -> None:
         await requester.reply_privately(await self._feedback.ask(requester, decode_searches(request.value)))

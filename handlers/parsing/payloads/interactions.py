@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
+from bot.domain.jobs import time_of_message
 from handlers.parsing.payloads.common import enterprise_of, items, kind_of, mapping, text, texts, workspace_of
 from handlers.parsing.payloads.files import SharedFile, parse_file
 from handlers.parsing.payloads.pictures import pictures_of
@@ -19,7 +20,7 @@ class ActionRequest:
 
     ``channel`` is empty for a view, ``view_id`` for a message. ``user_workspace`` is the user's workspace, which may be
     another one in a shared channel. ``action_id`` lacks the suffix that tells apart equal buttons of one message;
-    ``is_page``: there was one, so the button changes a page.
+    ``is_page``: there was one, so the button changes a page. ``pressed_at``: in seconds since 1970, or 0.
     """
 
     workspace: WorkspaceId
@@ -41,6 +42,7 @@ class ActionRequest:
     view_type: str
     selected: str
     is_page: bool = False
+    pressed_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def parse_action(body: Mapping[str, Any]) -> ActionRequest | None:
         view_type=text(view.get("type")),
         selected=next(iter(_chosen(action)), ""),
         is_page=bool(suffix),
+        pressed_at=time_of_message(text(action.get("action_ts"))),
     )
 
 

@@ -178,6 +178,21 @@ async def _later(app: SlackApp, monkeypatch: pytest.MonkeyPatch, delay: timedelt
     await app.due.run_once()
 
 
+async def test_only_somebody_who_may_delete_the_original_answers_the_last_question(
+    slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = await reported(slack, app)
+    await act(slack, app, report, FORGET, user=ADMIN)
+    asked = [message for message in slack.transcript if message.to == ADMIN][-1]
+    await slack.deliver("interactive", press_payload(slack, asked, "report_forget_now", user=COPYCAT))
+    await idle(app)
+    told = [message for message in slack.transcript if message.to == COPYCAT][-1]
+    assert "Only whoever added these images" in told.everything
+    await _later(app, monkeypatch, timedelta(minutes=11))
+    assert await entities(app, "ads") == ["bicycle"]
+    assert FORGET in offered(slack, report)
+
+
 async def test_failed_deletion_is_tried_again(slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> None:
     report = await reported(slack, app)
     await _forget(slack, app, report)

@@ -114,7 +114,10 @@ class SqlFeedback:
 
 
 def record_label(connection: Connection, label: Label, now: datetime) -> None:
-    """Record a label in place of what the person said before. Nothing is recorded about an image that is gone."""
+    """Record a label in place of what the person said before.
+
+    Nothing is recorded about an image that is gone, nor if the person pressed another button later.
+    """
     columns, database_id = feedback_labels.c, database_id_of(connection, label.database, key_share_lock=True)
     take_advisory_locks(connection, "label", [f"{database_id} {label.data_id} {label.user}"])
     found = select(images.c.id).where(images.c.database_id == database_id, images.c.data_id == label.data_id)
@@ -122,6 +125,9 @@ def record_label(connection: Connection, label: Label, now: datetime) -> None:
     if image_id is None:
         return
     same = (columns.image_id == image_id) & (columns.fingerprint == label.fingerprint) & (columns.user == label.user)
+    last = connection.execute(select(columns.pressed_at).where(same)).scalar()
+    if label.pressed_at and last is not None and last > label.pressed_at:
+        return
     record_deletion(connection)
     connection.execute(delete(feedback_labels).where(same))
     if label.is_same is None:
@@ -130,4 +136,5 @@ def record_label(connection: Connection, label: Label, now: datetime) -> None:
     values |= {"is_same": label.is_same, "score": label.score, "verdict": str(label.verdict), "created_at": now}
     values |= {"by_likeness": label.by_likeness, "lead": label.lead}
     values |= {"channel": label.channel, "message": label.message, "file": label.file}
+    values |= {"pressed_at": label.pressed_at}
     connection.execute(insert(feedback_labels).values(values))

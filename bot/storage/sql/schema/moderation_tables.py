@@ -113,6 +113,7 @@ feedback_labels = Table(
     Column("channel", String(64), nullable=False, server_default=""),
     Column("message", String(64), nullable=False, server_default=""),
     Column("file", String(64), nullable=False, server_default=""),
+    Column("pressed_at", Float, nullable=False, server_default="0"),
     UniqueConstraint("image_id", "fingerprint", "user"),
     Index(None, "database_id"),
     Index(None, "file"),

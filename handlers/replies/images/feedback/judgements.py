@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.blocks.button_state import AddState, FeedbackState, LearningState, SearchState
 from bot.blocks.messages.results.feedback import thanks_reply
@@ -32,10 +33,13 @@ class FeedbackComposer:
         self._answers = answers
         self._additions = AdditionComposer(dependencies, answers)
 
-    async def record(self, requester: Requester, state: FeedbackState) -> Reply:
-        """Record a label, in place of the one that the person gave before. Raises UserError."""
+    async def record(self, requester: Requester, state: FeedbackState, pressed_at: float) -> Reply:
+        """Record a label, in place of the one that the person gave before. Raises UserError.
+
+        ``pressed_at``: Slack's time of the press, in seconds since 1970. Of several presses, the last one counts.
+        """
         key = DatabaseKey(requester.workspace, DatabaseName(state.database))
-        label = _label_of(state, key, requester.user)
+        label = replace(_label_of(state, key, requester.user), pressed_at=pressed_at)
         seen = await self._answers.seen_image(requester, key, label.data_id)
         await self._dependencies.feedback.record(label)
         offer = await self._offer(requester, state, label, seen) if state.right else None
