@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -43,7 +44,7 @@ class EmbeddedSearch:
     """Satisfies ``adapters.port.VisualSearch``.
 
     The caller closes the store and the extractor, and saves ``points``, which searches compute. Without
-    ``neighbours``, an ``IndexCache`` of ``index_memory_bytes`` searches the vectors in memory.
+    ``neighbours``, an ``IndexCache`` of ``index_memory_bytes`` searches the vectors; its files are in ``index_folder``.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class EmbeddedSearch:
         verifier: Verifier,
         *,
         index_memory_bytes: int = 0,
+        index_folder: Path | None = None,
         neighbours: NeighbourSearch | None = None,
         name: str = "embedded",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -65,7 +67,9 @@ class EmbeddedSearch:
         self.points = PointCompletion(store)
         self.calibrator = Calibrator(store, extractor.model_id, extractor.dimensions)
         self._recently_checked: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
-        self._neighbours = neighbours or IndexCache(extractor.model_id, extractor.dimensions, index_memory_bytes)
+        self._neighbours = neighbours or IndexCache(
+            extractor.model_id, extractor.dimensions, index_memory_bytes, index_folder
+        )
         self._capabilities = Capabilities(name, MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
 
     @property

@@ -75,7 +75,14 @@ async def saving_points(engine: EmbeddedSearch) -> AsyncIterator[None]:
 async def open_embedded(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
     """Open the embedded engine; close it on exit."""
     async with open_extractor(dependencies) as extractor:
-        memory = dependencies.settings.index_memory_mb * MEGA
-        engine = EmbeddedSearch(dependencies.storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=memory)
+        settings = dependencies.settings
+        engine = EmbeddedSearch(
+            dependencies.storage.vectors,
+            extractor,
+            GeometricVerifier(),
+            index_memory_bytes=settings.index_memory_mb * MEGA,
+            # Not the system's temporary folder, which may be in memory.
+            index_folder=settings.data_dir,
+        )
         async with saving_points(engine):
             yield engine

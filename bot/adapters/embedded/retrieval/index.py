@@ -1,21 +1,26 @@
-"""An in-memory index: the vectors and fingerprints of a database in segments, built on faiss."""
+"""An index of a database: its vectors and fingerprints in segments, built on faiss."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
 from bot.adapters.embedded.retrieval.fingerprint_index import FINGERPRINT_BYTES, FingerprintIndex, Ids
+from bot.adapters.embedded.retrieval.vector_blocks import CodedBlock, HalfBlock, VectorBlock
 from bot.adapters.embedded.store import VectorRow
 from bot.domain.errors import BackendDown
 
 Floats = npt.NDArray[np.float32]
 
 SEGMENT_BYTES = 32 * 2**20
-"""Size of the embeddings in a full segment."""
+"""Size of the embeddings in a full segment, in half precision."""
+
+CODED_BYTES = 8 * 2**20
+"""Size of the same in a segment from which on it has codes in memory, and the embeddings in a file. Smaller ones are
+searched in a millisecond, and there can be many: each file is an open one."""
 
 ROW_ID_BYTES = 8
 MIN_CAPACITY = 64
@@ -28,13 +33,22 @@ def segment_rows(dimensions: int) -> int:
 
 
 def memory_for(dimensions: int, rows: int) -> int:
-    """Return the size in bytes of an index right after it was loaded with ``rows`` rows."""
-    return (_capacity_for(rows) + MIN_CAPACITY) * _row_bytes(dimensions)
+    """Return the greatest size in bytes of an index right after it was loaded with ``rows`` rows."""
+    full = segment_rows(dimensions)
+    segments, rest = divmod(_capacity_for(rows), full)
+    sizes = [full] * segments + [rest, MIN_CAPACITY]
+    return sum(size * _row_bytes(dimensions, size) for size in sizes)
 
 
-def _row_bytes(dimensions: int) -> int:
+def _is_coded(dimensions: int, capacity: int) -> bool:
+    return HalfBlock.row_bytes(dimensions) * capacity >= CODED_BYTES
+
+
+def _row_bytes(dimensions: int, capacity: int) -> int:
+    """Return the memory of a row in a segment with this capacity."""
+    kind = CodedBlock if _is_coded(dimensions, capacity) else HalfBlock
     # Fingerprints count twice, because faiss doubles their buffer when it is full. Each of the two indexes stores ids.
-    return 2 * dimensions + 2 * FINGERPRINT_BYTES + 2 * ROW_ID_BYTES
+    return kind.row_bytes(dimensions) + 2 * FINGERPRINT_BYTES + 2 * ROW_ID_BYTES
 
 
 def _capacity_for(rows: int) -> int:
@@ -43,18 +57,18 @@ def _capacity_for(rows: int) -> int:
 
 
 class Segment:
-    """Rows in one block of memory with a fixed capacity. Not thread-safe."""
+    """Rows with a fixed capacity. Not thread-safe, but for searches.
 
-    def __init__(self, dimensions: int, capacity: int) -> None:
+    A large one keeps its embeddings in a temporary file in ``folder``, unless ``in_memory``.
+    """
+
+    def __init__(self, dimensions: int, capacity: int, folder: Path | None = None, *, in_memory: bool = False) -> None:
         self.dimensions = dimensions
         self.capacity = capacity
-        # Half precision halves memory and time, and changes a cosine by less than 0.001.
-        self._vectors = faiss.IndexScalarQuantizer(
-            dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        is_coded = _is_coded(dimensions, capacity) and not in_memory
+        self._vectors: VectorBlock = (
+            CodedBlock(dimensions, capacity, folder) if is_coded else HalfBlock(dimensions, capacity)
         )
-        # Allocate the room for all rows now. faiss would otherwise double its buffer, to up to twice the need.
-        self._vectors.codes.resize(capacity * 2 * dimensions)
-        self._vectors.codes.resize(0)
         self._fingerprints = FingerprintIndex()
         self.ids: Ids = np.empty(0, np.int64)
 
@@ -62,42 +76,47 @@ class Segment:
         """Return the number of rows."""
         return len(self.ids)
 
+    @property
+    def memory(self) -> int:
+        """The size in bytes, including reserved room."""
+        return self.capacity * _row_bytes(self.dimensions, self.capacity)
+
     def append(self, rows: Sequence[VectorRow]) -> None:
-        """Add rows with ascending ids. They must fit. Raises BackendDown for an embedding of the wrong length."""
-        codes = np.frombuffer(b"".join(row[1] for row in rows), np.uint8)
-        if len(codes) != len(rows) * 2 * self.dimensions:
+        """Add rows with ascending ids. They must fit.
+
+        Raises BackendDown for an embedding of the wrong length, and OSError if a file can't be written.
+        """
+        halves = np.frombuffer(b"".join(row[1] for row in rows), np.uint8)
+        if len(halves) != len(rows) * 2 * self.dimensions:
             raise BackendDown(f"a stored embedding does not have {self.dimensions} dimensions")
-        # faiss stores the same format, float16 little-endian, so the bytes need no conversion.
-        self._vectors.add_sa_codes(codes.reshape(len(rows), -1))
+        self._vectors.append(halves.reshape(len(rows), -1))
         self._fingerprints.append((row[0], row[2]) for row in rows)
         self.ids = np.concatenate([self.ids, np.array([row[0] for row in rows], np.int64)])
 
     def absorb(self, other: Segment) -> None:
         """Move all rows of ``other``, a smaller segment, into this empty one. Don't use ``other`` afterwards."""
-        size = len(other) * 2 * self.dimensions
-        codes = faiss.rev_swig_ptr(other._vectors.codes.data(), size).reshape(len(other), -1)
-        self._vectors.add_sa_codes(codes)
+        self._vectors.append(other._vectors.halves())
         self._fingerprints = other._fingerprints
         self.ids = other.ids
 
     def discard(self, row_ids: Ids) -> None:
         """Remove rows by id."""
-        rows = np.flatnonzero(np.isin(self.ids, row_ids, assume_unique=True))
-        if not len(rows):
+        positions = np.flatnonzero(np.isin(self.ids, row_ids, assume_unique=True))
+        if not len(positions):
             return
-        self._vectors.remove_ids(faiss.IDSelectorBatch(rows))
-        self.ids = np.delete(self.ids, rows)
+        self._vectors.discard(positions)
+        self.ids = np.delete(self.ids, positions)
         self._fingerprints.discard(row_ids)
 
     def clear(self) -> None:
         """Remove all rows but keep the memory."""
-        self._vectors.reset()
+        self._vectors.clear()
         self._fingerprints.clear()
         self.ids = np.empty(0, np.int64)
 
     def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Ids]:
-        """Return the greatest cosines and their row ids, both views × up to ``count``."""
-        cosines, positions = self._vectors.search(embeddings, min(count, len(self)))
+        """Return the greatest cosines and their row ids, both views × up to ``count``. Raises OSError."""
+        cosines, positions = self._vectors.nearest(embeddings, min(count, len(self)))
         return cosines, self.ids[positions]
 
     def within_radius(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
@@ -106,19 +125,21 @@ class Segment:
 
     def cosines(self, embeddings: Floats, row_ids: Ids) -> Floats:
         """Return the greatest cosine over the views for each of ``row_ids``, which must all be in the segment."""
-        rows = self._vectors.reconstruct_batch(np.searchsorted(self.ids, row_ids))
+        rows = self._vectors.rows(np.searchsorted(self.ids, row_ids))
         best: Floats = np.max(rows @ embeddings.T, axis=1)
         return best
 
 
 class VectorIndex:
-    """All rows of a database, in segments. Not thread-safe.
+    """All rows of a database, in segments. Not thread-safe, but for searches.
 
-    ``expected_rows`` sizes the first segments, so that a load doesn't have to grow them.
+    ``expected_rows`` sizes the first segments, so that a load doesn't have to grow them. ``folder`` is for the files of
+    large ones.
     """
 
-    def __init__(self, dimensions: int, expected_rows: int = 0) -> None:
+    def __init__(self, dimensions: int, expected_rows: int = 0, folder: Path | None = None) -> None:
         self._dimensions = dimensions
+        self._folder = folder
         self._expected = _capacity_for(expected_rows)
         self.segments: list[Segment] = []
 
@@ -129,7 +150,7 @@ class VectorIndex:
     @property
     def memory(self) -> int:
         """The size in bytes, including reserved room."""
-        return sum(segment.capacity for segment in self.segments) * _row_bytes(self._dimensions)
+        return sum(segment.memory for segment in self.segments)
 
     def memory_with(self, rows: int) -> int:
         """Return an upper bound of ``memory`` after ``rows`` more rows."""
@@ -138,7 +159,8 @@ class VectorIndex:
             return self.memory
         # The last segment is doubled until it has its full size. Then a new one is added.
         doubled = (last.capacity if last else self._expected) + rows + MIN_CAPACITY
-        return self.memory + (rows + min(segment_rows(self._dimensions), doubled)) * _row_bytes(self._dimensions)
+        added = rows + min(segment_rows(self._dimensions), doubled)
+        return self.memory + added * _row_bytes(self._dimensions, 0)
 
     @property
     def is_sparse(self) -> bool:
@@ -170,9 +192,9 @@ class VectorIndex:
             return last
         wanted = self._expected - sum(segment.capacity for segment in self.segments)
         if last is None or last.capacity >= full:
-            self.segments.append(Segment(self._dimensions, min(full, max(wanted, MIN_CAPACITY))))
+            self.segments.append(Segment(self._dimensions, min(full, max(wanted, MIN_CAPACITY)), self._folder))
         else:
-            larger = Segment(self._dimensions, min(full, 2 * last.capacity))
+            larger = Segment(self._dimensions, min(full, 2 * last.capacity), self._folder)
             larger.absorb(last)
             self.segments[-1] = larger
         return self.segments[-1]

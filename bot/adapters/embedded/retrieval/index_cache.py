@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
@@ -14,6 +16,8 @@ from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbour
 from bot.adapters.embedded.store import DatabaseState, VectorRows, state_for_model
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey
+
+log = logging.getLogger(__name__)
 
 STREAMED_ROWS = 1024
 """Rows in memory at a time when a database that doesn't fit the budget is searched."""
@@ -68,11 +72,13 @@ class IndexCache:
     """Satisfies ``NeighbourSearch`` with one index for each database.
 
     ``budget`` is the limit in bytes. The least recently used index is evicted first. A database that doesn't fit is
-    streamed from disk for each search. Each search runs in a thread of its own.
+    streamed from disk for each search, as is one whose embeddings can't be written to a file in ``folder``, because the
+    disk is full. Each search runs in a thread of its own.
     """
 
-    def __init__(self, model_id: str, dimensions: int, budget: int) -> None:
+    def __init__(self, model_id: str, dimensions: int, budget: int, folder: Path | None = None) -> None:
         self._model_id = model_id
+        self._folder = folder
         self._dimensions = dimensions
         self._budget = budget
         # The segments of one database are searched in parallel. The calling thread takes part, hence one fewer.
@@ -103,7 +109,11 @@ class IndexCache:
                 return state, Neighbours()
             if self._catch_up(rows, cached, state):
                 assert cached.index is not None
-                return state, search_segments(cached.index.segments, query, self._threads)
+                try:
+                    return state, search_segments(cached.index.segments, query, self._threads)
+                except OSError as error:
+                    log.warning("an index is loaded again, since its file can't be read: %s", error)
+                    self._drop(cached)
         return state, search_segments(self._streamed(rows, state), query)
 
     def is_known(self, key: DatabaseKey) -> bool:
@@ -123,12 +133,18 @@ class IndexCache:
             return cached
 
     def _catch_up(self, rows: VectorRows, cached: _CachedIndex, state: DatabaseState) -> bool:
-        """Update or load the index so that it shows ``state``. Returns False if it doesn't fit the budget."""
+        """Update or load the index so that it shows ``state``.
+
+        Returns False if it doesn't fit the budget or the disk.
+        """
         if cached.can_catch_up_to(state) and cached.is_at(state):
             return True
         try:
             done = self._update(rows, cached, state) if cached.can_catch_up_to(state) else False
             done = done or self._load(rows, cached, state)
+        except OSError as error:
+            log.warning("an index is streamed for each search, since its file can't be written: %s", error)
+            done = False
         except BaseException:
             # A partial update leaves the index inconsistent.
             self._drop(cached)
@@ -157,7 +173,7 @@ class IndexCache:
         expected = rows.count_vectors(state.id, self._model_id)
         if not self._reserve(cached, memory_for(self._dimensions, expected)):
             return False
-        index = VectorIndex(self._dimensions, expected)
+        index = VectorIndex(self._dimensions, expected, self._folder)
         for some in rows.vectors(state.id, self._model_id, 0):
             index.append(some)
             cached.last_id = some[-1][0]
@@ -196,7 +212,7 @@ class IndexCache:
 
     def _streamed(self, rows: VectorRows, state: DatabaseState) -> Iterator[Segment]:
         """Yield the rows from disk in groups. Each group reuses the same segment."""
-        segment = Segment(self._dimensions, STREAMED_ROWS)
+        segment = Segment(self._dimensions, STREAMED_ROWS, in_memory=True)
         for some in rows.vectors(state.id, self._model_id, 0):
             for start in range(0, len(some), STREAMED_ROWS):
                 segment.clear()

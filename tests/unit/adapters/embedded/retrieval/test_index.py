@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -71,9 +73,13 @@ def assert_correct(found: Neighbours, rows: list[VectorRow], query: NeighbourQue
         assert seen.cosine == pytest.approx(cosines[row_id], abs=1e-5)
 
 
-@pytest.fixture(autouse=True)
-def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SEGMENT_BYTES", 100 * 2 * DIMENSIONS)
+@pytest.fixture(autouse=True, scope="module", params=["in memory", "by codes"])
+def small_segments(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(module, "SEGMENT_BYTES", 100 * 2 * DIMENSIONS)
+        # Segments of 80 rows and more.
+        patches.setattr(module, "CODED_BYTES", 80 * 2 * DIMENSIONS if request.param == "by codes" else 2**30)
+        yield
 
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])

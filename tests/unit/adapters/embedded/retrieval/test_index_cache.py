@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from sqlalchemy import Connection, func, select, update
 
 from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.embedded.retrieval import index
+from bot.adapters.embedded.retrieval.half_rows import HalfRows
 from bot.adapters.embedded.retrieval.index import memory_for
 from bot.domain.errors import BackendDown, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
@@ -52,6 +55,29 @@ async def test_small_budget_gives_the_same_matches_as_a_large_one(storage: SqlSt
         assert await answers(tight, key(number), seeds) == await answers(roomy, key(number), seeds)
         assert 0 < tight.index_memory <= 3 * ONE
     assert roomy.index_memory > 3 * ONE
+
+
+async def test_full_disk_costs_time_and_no_match(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(index, "CODED_BYTES", 0)
+    await fill(storage, key(), range(60))
+    visual, usual = engine(storage), engine(storage)
+    expected = await answers(usual, key(), range(5))
+    with monkeypatch.context() as patches:
+
+        def full(*given: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patches.setattr(HalfRows, "append", full)
+        assert await answers(visual, key(), range(5)) == expected
+        assert visual.index_memory == 0
+    assert "No space left" in caplog.text
+    assert await answers(visual, key(), range(5)) == expected
+    assert visual.index_memory > 0
+    with monkeypatch.context() as patches:
+        patches.setattr(HalfRows, "read", full)
+        assert await answers(visual, key(), range(5)) == expected
 
 
 async def test_database_beyond_the_budget_is_searched_from_disk(storage: SqlStorage) -> None:
