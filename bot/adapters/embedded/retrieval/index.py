@@ -15,7 +15,7 @@ from bot.domain.errors import BackendDown
 
 Floats = npt.NDArray[np.float32]
 
-SEGMENT_BYTES = 32 * 2**20
+SEGMENT_BYTES = 64 * 2**20
 """Size of the embeddings in a full segment, in half precision."""
 
 CODED_BYTES = 8 * 2**20

@@ -80,8 +80,9 @@ def test_finds_what_a_full_scan_finds(
 
 @pytest.mark.parametrize("has_signs", [True, False])
 def test_rows_that_codes_cannot_tell_apart_are_all_compared(monkeypatch: pytest.MonkeyPatch, has_signs: bool) -> None:
-    # Without a single row more than wanted, the bound alone finds the others.
+    # The bound alone says how many rows more than the wanted ones are compared.
     monkeypatch.setattr(vector_blocks, "MORE_CANDIDATES", 0)
+    monkeypatch.setattr(vector_blocks, "SCANNED", 0)
     rng = np.random.default_rng(7)
     centre = rng.standard_normal(64)
     rows = unit((centre if has_signs else np.abs(centre)) + 0.01 * rng.standard_normal((3000, 64)))
