@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.embedded.retrieval import vector_blocks
+from bot.adapters.embedded.retrieval.half_rows import Bytes, Slots
 from bot.adapters.embedded.retrieval.vector_blocks import CodedBlock, Floats, HalfBlock
 
 Numbers = npt.NDArray[np.float64]
@@ -21,7 +22,8 @@ def halves(rows: Numbers | Floats) -> npt.NDArray[np.uint8]:
 
 
 def unit(rows: Numbers) -> Numbers:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    scaled: Numbers = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return scaled
 
 
 def assert_same(rows: Numbers, queries: Numbers, count: int, removed: list[int], parts: int = 1) -> None:
@@ -97,7 +99,12 @@ def test_few_rows_are_read_from_the_file(monkeypatch: pytest.MonkeyPatch) -> Non
     block.append(halves(rows))
     read = block._file.read
     looked_at: list[int] = []
-    monkeypatch.setattr(block._file, "read", lambda slots: looked_at.append(len(slots)) or read(slots))
+
+    def counted(slots: Slots) -> Bytes:
+        looked_at.append(len(slots))
+        return read(slots)
+
+    monkeypatch.setattr(block._file, "read", counted)
     block.nearest((rows[:1] + 0.01).astype(np.float32), 10)
     assert sum(looked_at) < len(rows) / 4
 
