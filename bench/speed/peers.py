@@ -1,7 +1,7 @@
 """Libraries for exact nearest-neighbour search, called directly with one query.
 
 faiss and numkong use one thread for one query. usearch can use all cores, so it is measured with one thread and with
-all.
+all. The bar is the fastest call in one thread.
 """
 
 from __future__ import annotations
@@ -25,11 +25,20 @@ ENGINE = "faiss SQ float16"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A bare call. ``as_stored``: whether it holds the vectors in float16, as the database does."""
+    """A bare call.
+
+    ``as_stored``: whether it holds the vectors in float16, as the database does. ``threads``: 0 for all cores.
+    """
 
     name: str
     call: Callable[[], object]
     as_stored: bool
+    threads: int = 1
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether the engine is compared with it: it searches the stored vectors in one thread."""
+        return self.as_stored and self.threads == 1
 
 
 def peers(vectors: Halves, query: Floats, count: int) -> list[Peer]:
@@ -50,7 +59,7 @@ def peers(vectors: Halves, query: Floats, count: int) -> list[Peer]:
         Peer(ENGINE, lambda: half.search(query, count), as_stored=True),
         Peer("faiss flat float32", lambda: flat.search(query, count), as_stored=False),
         Peer("usearch float16", usearch(vectors, query_half, 1), as_stored=True),
-        Peer("usearch float16, all cores", usearch(vectors, query_half, 0), as_stored=True),
+        Peer("usearch float16, all cores", usearch(vectors, query_half, 0), as_stored=True, threads=0),
         Peer("usearch float32", usearch(single, query, 1), as_stored=False),
         Peer("numkong float16", lambda: _best(_numkong(query_half, vectors), count), as_stored=True),
         Peer("numpy float32", lambda: _best(single @ query[0], count), as_stored=False),

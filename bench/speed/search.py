@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -31,8 +32,9 @@ from bot.storage.sql_storage import SqlStorage
 SIZES = (1_000, 10_000, 50_000)
 LARGE = 500_000
 LARGE_VARIABLE = "VSEARCH_BENCH_LARGE"
-TARGET_SIZE, TARGET = 50_000, 1.25
-WHOLE_TARGETS = {"a copy": 6.0, "no copy": 12.0}
+TARGET_SIZES, TARGET = (50_000, LARGE), 0.7
+"""The greatest time of retrieval, in bare calls by one thread."""
+WHOLE_TARGETS = {"a copy": 2.5, "no copy": 6.0}
 """Greatest times of a whole search, in bare embeddings. Without a copy, points are compared too."""
 EMBEDDING = "one bare embedding"
 LIMIT = 10
@@ -93,7 +95,7 @@ async def _measure(size: int) -> list[Row]:
     bare = medians(await time_alternately({peer.name: peer.call for peer in found}, rounds=9 if whole else 5))
     _print_bare_times(size, found, bare)
     # Measure the two fastest again: on a shared machine, noise may have chosen the wrong one.
-    fastest_peers = sorted((peer for peer in found if peer.as_stored), key=lambda peer: bare[peer.name])[:2]
+    fastest_peers = sorted((peer for peer in found if peer.is_bar), key=lambda peer: bare[peer.name])[:2]
     measured = [*fastest_peers, *(peer for peer in found if peer.name == ENGINE and peer not in fastest_peers)]
     del found  # free the peers' own copies of the vectors
     async with _engine(data, SimilarityOnlyVerifier()) as retrieving, _engine(data, GeometricVerifier()) as verifying:
@@ -104,8 +106,11 @@ async def _measure(size: int) -> list[Row]:
             calls["a copy"] = lambda: verifying(copy)
             calls[EMBEDDING] = _embedding()
         taken = medians(await time_alternately(calls, rounds=40 if whole else 12))
+        # The engine searches on several cores. CPU time says what that costs, and is steadier on a busy machine.
+        alone = {name: calls[name] for name in calls if name not in {"no copy", "a copy", EMBEDDING}}
+        spent = medians(await time_alternately(alone, rounds=20 if whole else 6, clock=time.process_time))
     fastest = min((peer.name for peer in measured), key=lambda name: taken[name])
-    return list(_rows(size, fastest, taken))
+    return [*_rows(size, fastest, taken), _cpu(size, fastest, spent)]
 
 
 def _print_bare_times(size: int, found: Sequence[Peer], bare: Mapping[str, float]) -> None:
@@ -116,15 +121,19 @@ def _print_bare_times(size: int, found: Sequence[Peer], bare: Mapping[str, float
 def _rows(size: int, fastest: str, taken: Mapping[str, float]) -> Iterator[Row]:
     for name, what in KINDS.items():
         if name in taken:
-            limit = TARGET if size == TARGET_SIZE and name == "retrieval" else None
+            limit = TARGET if size in TARGET_SIZES and name == "retrieval" else None
             yield Row(f"search {size:,}, {what}", taken[name], "ms", taken[fastest], fastest, limit)
     for name, most in WHOLE_TARGETS.items():
         if name in taken:
-            whole, limit = taken[name] + taken[EMBEDDING], most if size == TARGET_SIZE else None
+            whole, limit = taken[name] + taken[EMBEDDING], most if size in TARGET_SIZES else None
             what = f"search {size:,}, embedding included, {KINDS[name].removeprefix('with verification, ')}"
             yield Row(what, whole, "ms", taken[EMBEDDING], EMBEDDING, limit)
     if fastest != ENGINE:
         yield Row(f"search {size:,}, retrieval", taken["retrieval"], "ms", taken[ENGINE], ENGINE)
+
+
+def _cpu(size: int, fastest: str, spent: Mapping[str, float]) -> Row:
+    return Row(f"search {size:,}, retrieval, CPU of all threads", spent["retrieval"], "ms", spent[fastest], fastest)
 
 
 def _embedding() -> Callable[[], object]:
