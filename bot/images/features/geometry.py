@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass, replace
 
 import cv2
-import faiss
 import numpy as np
 import numpy.typing as npt
 
 from bot.images.features import warping
+from bot.images.features.binary_codes import match_codes
 from bot.images.features.local_features import MAX_SIDE, LocalFeatures
 from bot.images.features.query_views import QueryView
 from bot.images.features.warping import Matrix, coverage, is_view, warped_luminance
@@ -178,16 +178,12 @@ def match_points(view: QueryView, reference: LocalFeatures) -> Pairs:
     query, stored = view.features.descriptors, reference.descriptors
     if len(query) < MIN_INLIERS or len(stored) < MIN_INLIERS:
         return np.empty((0, 2), np.intp)
-    # The setting applies to this thread. With more threads, waking them would take longer than the work itself.
-    faiss.omp_set_num_threads(1)
-    distances, rows = faiss.knn_hamming(query, stored, 2)
-    good = (distances[:, 0] < _RATIO * distances[:, 1]) & (distances[:, 0] <= _MAX_DISTANCE)
-    picked = np.flatnonzero(good)
+    picked, nearest, distances = match_codes(query, stored, _RATIO, _MAX_DISTANCE)
     # If many query points match one stored point, it is a texture. Keep only the nearest.
-    order = picked[np.argsort(distances[picked, 0], kind="stable")]
-    _, first = np.unique(rows[order, 0], return_index=True)
+    order = np.argsort(distances, kind="stable")
+    _, first = np.unique(nearest[order], return_index=True)
     kept = order[first]
-    return np.stack((kept, rows[kept, 0]), axis=1)
+    return np.stack((picked[kept], nearest[kept]), axis=1)
 
 
 def _luminance_agreement(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> tuple[float, float, float, float]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
-import faiss
 import numpy as np
 import numpy.typing as npt
 
+from bot.images.features.binary_codes import match_codes
 from bot.images.features.point_features import PointFeatures
 
 Matrix = npt.NDArray[np.float64]
@@ -166,11 +166,8 @@ def _match_codes(query: npt.NDArray[np.uint8], stored: npt.NDArray[np.uint8]) ->
     """Return pairs (query row, stored row) of matching codes, n × 2, by Lowe's ratio test (2004)."""
     if len(query) < MIN_INLIERS or len(stored) < MIN_INLIERS:
         return np.empty((0, 2), np.intp)
-    # The setting applies to this thread. With more threads, waking them would take longer than the work itself.
-    faiss.omp_set_num_threads(1)
-    distances, rows = faiss.knn_hamming(np.ascontiguousarray(query), np.ascontiguousarray(stored), 2)
-    picked = np.flatnonzero(distances[:, 0] < _RATIO * distances[:, 1])
-    return _one_to_one(np.stack((picked, rows[picked, 0]), axis=1), distances[picked, 0])
+    picked, nearest, distances = match_codes(query, stored, _RATIO)
+    return _one_to_one(np.stack((picked, nearest), axis=1), distances)
 
 
 def _one_to_one(pairs: Rows, distances: npt.NDArray[np.generic]) -> Rows:
