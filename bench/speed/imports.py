@@ -30,7 +30,7 @@ from bot.services.images.import_sources import ImportSource
 PICTURES = 120
 ROUNDS = 3
 LARGE_SIDE = 1600
-TARGET = 0.85
+TARGET, LARGE_TARGET = 0.85, 0.92
 _MOST = 1023
 _POINTS, _LONGEST = 500, 400
 
@@ -42,11 +42,12 @@ async def run() -> list[Row]:
     small = sample_pictures.paths()[:PICTURES]
     large = await asyncio.to_thread(sample_pictures.enlarged, LARGE_SIDE, PICTURES)
     rows = []
-    for name, paths in (("as they are", small), (f"enlarged to {LARGE_SIDE} px", large)):
+    measured = (("as they are", small, TARGET), (f"enlarged to {LARGE_SIDE} px", large, LARGE_TARGET))
+    for name, paths, least in measured:
         ours, bare = await _alternately(paths)
         note = f"{len(paths)} pictures, {ROUNDS} rounds"
         rows.append(
-            Row(f"import, pictures {name}", ours, "images/s", bare, "bare calls", TARGET, TargetSide.AT_LEAST, note)
+            Row(f"import, pictures {name}", ours, "images/s", bare, "bare calls", least, TargetSide.AT_LEAST, note)
         )
     return rows
 
