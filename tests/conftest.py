@@ -18,6 +18,7 @@ from handlers.replies.delivery import attempts
 from scripts.environment.proxies import without_proxies
 from tests.fakes.slack import FakeSlack
 from tests.fixtures.buckets import BucketService, serving
+from tests.fixtures.milvus import MilvusServer, milvus_server
 from tests.fixtures.postgres import Cluster, running
 from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows, quick_sqlite
 
@@ -95,6 +96,20 @@ def postgres_address(migrated: str) -> str:
     """The address of a database with all tables and no rows."""
     delete_all_rows(migrated)
     return migrated
+
+
+@pytest.fixture(scope="session")
+def shared_milvus() -> Iterator[MilvusServer]:
+    """A Milvus server for all tests of all processes."""
+    with milvus_server() as server:
+        yield server
+
+
+@pytest.fixture
+def milvus(shared_milvus: MilvusServer) -> Iterator[MilvusServer]:
+    """The server, which nobody stops during the test."""
+    with shared_milvus.shared():
+        yield shared_milvus
 
 
 @pytest.fixture(scope="session")

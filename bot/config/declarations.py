@@ -11,7 +11,7 @@ from bot.config.fields import setting
 SLACK_API_URL = "https://slack.com/api/"
 SHOWAPI_BASE_URL = "https://route.showapi.com"
 DEFAULT_DATA_DIR = Path("data")
-BACK_ENDS = ("embedded", "pgvector", "showapi")
+BACK_ENDS = ("embedded", "pgvector", "milvus", "showapi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,25 @@ class DeclaredSettings:
         default=2,
         parse=read.integer(1, 1000),
         unit="calls a second",
+    )
+    milvus_url: str | None = setting(
+        "VSEARCH_MILVUS_URL",
+        "Address of Milvus for VSEARCH_BACKEND=milvus, such as http://milvus.example.com:19530",
+        default=None,
+        parse=read.base_url,
+    )
+    milvus_token: str | None = setting(
+        "VSEARCH_MILVUS_TOKEN",
+        "Milvus's token, or user:password; if unset, Milvus must let in everybody who reaches it",
+        default=None,
+        secret=True,
+    )
+    milvus_timeout_s: int = setting(
+        "VSEARCH_MILVUS_TIMEOUT_S",
+        "Maximum duration of one call to Milvus",
+        default=10,
+        parse=read.integer(1, 300),
+        unit="seconds",
     )
     api_keys: tuple[str, ...] = setting(
         "VSEARCH_API_KEYS",

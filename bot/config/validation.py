@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -53,6 +54,8 @@ def missing_for_back_end(settings: DeclaredSettings, backend: str, *, for_deleti
     """
     if backend == "pgvector" and not (settings.database_url or "").startswith("postgresql://"):
         yield "VSEARCH_BACKEND=pgvector needs a DATABASE_URL that begins with postgresql://."
+    if backend == "milvus":
+        yield from _missing_for_milvus(settings)
     if backend != "showapi":
         return
     for name, value in (("SHOWAPI_APP_KEY", settings.showapi_app_key), ("SHOWAPI_DS_ID", settings.showapi_ds_id)):
@@ -63,6 +66,13 @@ def missing_for_back_end(settings: DeclaredSettings, backend: str, *, for_deleti
             "VSEARCH_BACKEND=showapi needs PUBLIC_BASE_URL, the public address of this bot: the service fetches each"
             " picture from there."
         )
+
+
+def _missing_for_milvus(settings: DeclaredSettings) -> Iterator[str]:
+    if settings.milvus_url is None:
+        yield "VSEARCH_BACKEND=milvus needs VSEARCH_MILVUS_URL, the address of Milvus."
+    if importlib.util.find_spec("pymilvus") is None:
+        yield "VSEARCH_BACKEND=milvus needs the package pymilvus. Install it with “pip install vsearch[milvus]”."
 
 
 def missing_for_pictures(settings: DeclaredSettings) -> Iterator[str]:

@@ -55,6 +55,8 @@ from bot.storage.vectors.store import SqlVectorStore
 if TYPE_CHECKING:
     from bot.storage.slack.installations import SqlInstallations
     from bot.storage.transfer.transfer import SqlTransfer
+    from bot.storage.vectors.milvus import MilvusVectorStore
+    from bot.storage.vectors.milvus_queue import SqlMilvusQueue
     from bot.storage.vectors.pgvector import PgvectorVectorStore
     from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance
 
@@ -284,6 +286,20 @@ class SqlStorage:
         from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415 - psycopg
 
         await PgvectorMaintenance(self._database).drop_table()
+
+    async def open_milvus(self) -> tuple[MilvusVectorStore, SqlMilvusQueue]:
+        """Open the store and the queue of the Milvus back end; create its tables if needed. Raises BackendError."""
+        from bot.storage.vectors.milvus import MilvusVectorStore  # noqa: PLC0415 - only for this back end
+
+        queue = self.milvus_queue()
+        await queue.open()
+        return MilvusVectorStore(self._database), queue
+
+    def milvus_queue(self) -> SqlMilvusQueue:
+        """Return the queue of changes for Milvus, which may not have been created."""
+        from bot.storage.vectors.milvus_queue import SqlMilvusQueue  # noqa: PLC0415 - only for this back end
+
+        return SqlMilvusQueue(self._database, self._clock)
 
     def transfer_from(self, source: TransferSource, *, for_pgvector: bool) -> SqlTransfer:
         """Return a transfer of all rows from ``source`` to this storage.

@@ -22,6 +22,7 @@ from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier
 from tests.fixtures.api_server import KEY, api_server
 from tests.fixtures.hosted_back_end import hosted_back_end
+from tests.fixtures.milvus import MilvusServer, milvus_search
 
 Maker = Callable[[Path], AbstractAsyncContextManager[VisualSearch]]
 
@@ -57,6 +58,16 @@ async def pgvector(folder: Path, database_url: str) -> AsyncIterator[VisualSearc
         extractor = FakeFeatureExtractor()
         finder = PgvectorNeighbourSearch(extractor.model_id, MEGABYTE)
         yield EmbeddedSearch(rows, extractor, FakeVerifier(), neighbours=finder, name="pgvector")
+    finally:
+        await storage.close()
+
+
+@asynccontextmanager
+async def milvus(folder: Path, server: MilvusServer) -> AsyncIterator[VisualSearch]:
+    storage = await SqlStorage.open(folder)
+    try:
+        async with milvus_search(storage, server) as opened:
+            yield opened.visual
     finally:
         await storage.close()
 
@@ -113,11 +124,13 @@ BACK_ENDS: dict[str, Maker] = {
 ON_POSTGRES = {"pgvector": pgvector, "showapi-postgresql": showapi_on_postgresql}
 
 
-@pytest.fixture(params=[*BACK_ENDS, *ON_POSTGRES])
+@pytest.fixture(params=[*BACK_ENDS, *ON_POSTGRES, "milvus"])
 async def visual(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VisualSearch]:
     made: AbstractAsyncContextManager[VisualSearch]
     if request.param in ON_POSTGRES:
         made = ON_POSTGRES[request.param](tmp_path, request.getfixturevalue("postgres_address"))
+    elif request.param == "milvus":
+        made = milvus(tmp_path, request.getfixturevalue("milvus"))
     else:
         made = BACK_ENDS[request.param](tmp_path)
     async with made as back_end:

@@ -24,6 +24,7 @@ from bot.adapters.embedded.ports import (
 )
 from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSearch
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
+from bot.adapters.embedded.retrieval.remote import RemoteNeighbourSearch
 from bot.adapters.embedded.search.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates
 from bot.adapters.embedded.search.item_search import find_items
 from bot.adapters.embedded.search.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
@@ -170,11 +171,9 @@ class EmbeddedSearch:
         query_features = await self._extractor.extract_query(picture)
 
         async def find_part(part: QueryFeatures) -> Matches:
-            return await self._store.snapshot(
-                lambda rows: self._search(rows, database, part, PART_LIMIT, exclude, is_part=True)
-            )
+            return await self._find(database, part, PART_LIMIT, exclude, is_part=True)
 
-        whole = await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit, exclude))
+        whole = await self._find(database, query_features, limit, exclude)
         return await add_matches_of_parts(whole, picture, limit, self._extractor, find_part)
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
@@ -212,11 +211,29 @@ class EmbeddedSearch:
             await self._store.snapshot(lambda rows: state_for_model(rows, database, self._extractor.model_id))
             self._recently_checked[database] = True
 
+    async def _find(
+        self,
+        database: DatabaseKey,
+        query_features: QueryFeatures,
+        limit: int,
+        exclude: Collection[DataId],
+        *,
+        is_part: bool = False,
+    ) -> Matches:
+        embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
+        query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES) + len(exclude))
+        if isinstance(self._neighbours, RemoteNeighbourSearch):
+            query = await self._neighbours.fetch(self._store, database, query, exclude)
+        return await self._store.snapshot(
+            lambda rows: self._search(rows, database, query_features, query, limit, exclude, is_part=is_part)
+        )
+
     def _search(
         self,
         rows: VectorRows,
         database: DatabaseKey,
         query_features: QueryFeatures,
+        query: NeighbourQuery,
         limit: int,
         exclude: Collection[DataId],
         *,
@@ -226,8 +243,6 @@ class EmbeddedSearch:
 
         ``is_part``: the features are of a part of the query, which is searched for copies alone.
         """
-        embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
-        query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES) + len(exclude))
         state, found = self._neighbours.search(rows, database, query)
         if exclude:
             # Drop them before verification, which looks at the nearest candidates only.

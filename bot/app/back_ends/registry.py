@@ -26,6 +26,10 @@ def open_back_end(name: str, dependencies: BackendDependencies) -> AbstractAsync
         from bot.app.back_ends.pgvector import open_pgvector  # noqa: PLC0415 - slow import
 
         return open_pgvector(dependencies)
+    if name == "milvus":
+        from bot.app.back_ends.milvus import open_milvus  # noqa: PLC0415 - slow import
+
+        return open_milvus(dependencies)
     from bot.app.back_ends.hosted import open_hosted  # noqa: PLC0415 - slow import
 
     return open_hosted(dependencies)

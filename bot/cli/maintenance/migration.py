@@ -38,8 +38,11 @@ app = typer.Typer()
 
 NOT_DELETED = "Nothing was deleted."
 
-EMBEDDED, SHARED_ROWS_BACK_END = "embedded", "pgvector"
-"""This back end searches copies of the embedded engine's vectors, so the two share their rows."""
+EMBEDDED = "embedded"
+COPYING_BACK_ENDS = frozenset({"pgvector", "milvus"})
+"""These back ends search copies of the embedded engine's vectors, so all of them share its rows."""
+
+SHARING_BACK_ENDS = COPYING_BACK_ENDS | {EMBEDDED}
 
 
 def _back_end(name: str) -> str:
@@ -108,7 +111,7 @@ def _print_report(outcome: ReconcileOutcome, before: str, to: str) -> None:
             f"The {to} back end has all images. Now set VSEARCH_BACKEND={to}, restart the bot, and run “vsearch "
             f"reconcile --mend” for images added in the meantime."
         )
-        if (before, to) == (EMBEDDED, SHARED_ROWS_BACK_END):
+        if before == EMBEDDED and to in COPYING_BACK_ENDS:
             print_line(
                 f"Both back ends use the same images, so there is nothing to retire. You can go back to {before}."
             )
@@ -129,7 +132,7 @@ def retire(
     context = context_of(ctx)
     _check_not_in_use(context, name, "You can only retire one that isn't in use.", for_deletion=True)
     used = context.settings().backend
-    if {used, name} == {EMBEDDED, SHARED_ROWS_BACK_END}:
+    if {used, name} <= SHARING_BACK_ENDS:
         _retire_shared_rows(context, name, used, yes=yes, as_json=as_json)
         return
 
@@ -152,8 +155,8 @@ def retire(
 
 
 def _retire_shared_rows(context: CommandContext, name: str, used: str, *, yes: bool, as_json: bool) -> None:
-    """Retire one of two back ends that share their rows: only pgvector's copies can be deleted."""
-    if name != SHARED_ROWS_BACK_END:
+    """Retire one of two back ends that share their rows: only copies of vectors can be deleted."""
+    if name not in COPYING_BACK_ENDS:
         raise InvalidInput(f"The {used} back end, which is in use, needs the images of {name}, so they must stay.")
     kept = f"The {used} back end keeps all images."
     if not yes:
@@ -161,7 +164,12 @@ def _retire_shared_rows(context: CommandContext, name: str, used: str, *, yes: b
         confirm(question, NOT_DELETED, as_json=as_json)
 
     async def drop(storage: SqlStorage) -> None:
-        await storage.drop_pgvector()
+        if name == "pgvector":
+            await storage.drop_pgvector()
+        else:
+            from bot.app.back_ends.milvus import drop_copies  # noqa: PLC0415 - slow import
+
+            await drop_copies(context.settings(), storage)
 
     context.run_with_storage_for_all(drop)
     if as_json:

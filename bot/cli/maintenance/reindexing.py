@@ -44,6 +44,11 @@ async def reindex_databases(storage: SqlStorage, keys: Sequence[DatabaseKey], se
             outcomes.append((key, outcome))
             if outcome is None:
                 break
+        if settings.backend == "milvus":
+            from bot.app.back_ends.milvus import copy_to_milvus  # noqa: PLC0415 - only for this back end
+
+            # The new vectors are in SQL, where searches find them meanwhile.
+            await copy_to_milvus(settings, storage)
         return outcomes
     finally:
         await extractor.close()
@@ -78,6 +83,10 @@ async def _reindex(
 
 
 async def _store(storage: SqlStorage, settings: Settings) -> SqlVectorStore:
+    if settings.backend == "milvus":
+        # Opened first, so that what is written for Milvus is queued from the start.
+        store, _ = await storage.open_milvus()
+        return store
     if settings.backend != "pgvector":
         return storage.vectors
     # This store also writes the copy of each vector that PostgreSQL searches.

@@ -1,1 +1,1 @@
-"""Vectors in SQL, for the embedded engine and for pgvector."""
+"""Vectors in SQL, for the embedded engine, for pgvector and for Milvus."""

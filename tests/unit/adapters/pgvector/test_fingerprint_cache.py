@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.adapters.pgvector.fingerprint_cache import BYTES_PER_IMAGE
+from bot.adapters.embedded.retrieval.fingerprint_cache import BYTES_PER_IMAGE
 from bot.domain.identifiers import EntityId, Note
 from tests.fakes.features import noisy_copy, random_picture
 from tests.unit.adapters.pgvector.harness import BRAND, PARTS, Harness, engine, fill

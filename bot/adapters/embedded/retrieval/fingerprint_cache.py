@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Protocol
 
 from cachetools import LRUCache
 
 from bot.adapters.embedded.retrieval.fingerprint_index import FingerprintIndex
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
 from bot.adapters.embedded.store import DatabaseState
-from bot.adapters.pgvector.ports import SearchableVectorRows
 
 BYTES_PER_IMAGE = 80
 """Upper bound of the memory for one image, because faiss doubles its buffer when it is full."""
 
 RadiusHits = dict[int, tuple[int, int]]
 """Row id to (distance in bits, row of the query's nearest fingerprint), nearest first."""
+
+
+class FingerprintRows(Protocol):
+    """The rows of a back end that searches the vectors elsewhere."""
+
+    def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
+        """Return (row id, fingerprint) of all rows with ids greater than ``after``, ascending."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +58,7 @@ class FingerprintCache:
         with self._lock:
             return int(self._known.currsize) * BYTES_PER_IMAGE
 
-    def within_radius(self, rows: SearchableVectorRows, state: DatabaseState, query: NeighbourQuery) -> RadiusHits:
+    def within_radius(self, rows: FingerprintRows, state: DatabaseState, query: NeighbourQuery) -> RadiusHits:
         """Return up to ``query.count`` rows of the database, in this state, within the Hamming radius of the query."""
         if not len(query.fingerprints):
             return {}
@@ -64,7 +73,7 @@ class FingerprintCache:
         self._store(state.id, cached)
         return dict(zip(row_ids.tolist(), zip(distances.tolist(), query_rows.tolist(), strict=True), strict=True))
 
-    def _catch_up(self, rows: SearchableVectorRows, cached: _CachedFingerprints, state: DatabaseState) -> bool:
+    def _catch_up(self, rows: FingerprintRows, cached: _CachedFingerprints, state: DatabaseState) -> bool:
         if state.revision < cached.revision:
             return False
         if state.removals != cached.removals:

@@ -1,0 +1,212 @@
+"""The queue of changes that Milvus lacks: vectors to write, and vectors to delete. Any process may work it off.
+
+A change is claimed in one short transaction, made in Milvus outside of it, and settled in another. A vector that is
+deleted while it is being written becomes a deletion of its own, which runs only after the claim has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, bindparam, case, delete, func, or_, select, text, update
+
+from bot.domain.identifiers import DatabaseKey, DataId
+from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
+from bot.storage.sql.locks.advisory import take_advisory_locks
+from bot.storage.sql.schema.columns import ROW_ID
+from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_vectors
+from bot.storage.vectors import milvus_tables
+from bot.storage.vectors.milvus_tables import DELETING, STORED, WAITING, milvus_rows
+
+CLAIM = timedelta(minutes=5)
+"""How long a process may take for a claim. Afterwards others take it over, because the process has died."""
+
+QUEUE_BATCH = 2000
+_rows, _vectors = milvus_rows.c, embedded_vectors.c
+_LOCK = "milvus"
+
+_CHANGES = (
+    select(milvus_rows, embedded_databases.c.workspace, _vectors.embedding)
+    .outerjoin_from(milvus_rows, embedded_vectors, _vectors.id == _rows.vector_id)
+    .outerjoin(embedded_databases, embedded_databases.c.id == _rows.database_id)
+)
+_WRITTEN_UNTIL = text(
+    "INSERT INTO milvus_databases (database_id, written_until) VALUES (:database, :timestamp)"
+    " ON CONFLICT (database_id) DO UPDATE SET written_until = excluded.written_until"
+    " WHERE milvus_databases.written_until < excluded.written_until"
+).bindparams(bindparam("database", type_=ROW_ID), bindparam("timestamp", type_=BigInteger()))
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChange:
+    """A claimed change. ``embedding`` is None for a deletion; ``again``: Milvus may have the vector already."""
+
+    vector_id: int
+    database_id: int
+    model_id: str
+    workspace: str
+    again: bool
+    embedding: bytes | None
+
+
+class SqlMilvusQueue:
+    """Implements ``adapters.milvus.ports.MilvusQueue``."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def open(self) -> None:
+        """Create the tables if needed, and queue vectors that were added before. Raises BackendError."""
+        if not await self._database.read(milvus_tables.exist):
+            await self._database.write(_create)
+        queued, after = 1, 0
+        while queued:
+            queued, after = await self._database.write(partial(milvus_tables.queue_missing, after=after, limit=QUEUE_BATCH))
+
+    async def drop(self) -> None:
+        """Drop the queue's tables. The vectors stay."""
+        await self._database.write(_drop)
+
+    async def is_open(self) -> bool:
+        """Return whether the queue exists, so that Milvus may have vectors."""
+        return await self._database.read(milvus_tables.exist)
+
+    async def claim(self, limit: int) -> Sequence[VectorChange]:
+        """Claim up to ``limit`` changes that nobody else makes, in the order of their vectors."""
+        if not await self._database.snapshot(self._has_due):
+            return ()
+        return await self._database.write(partial(_claim, self._clock(), limit))
+
+    async def settle(self, changes: Collection[VectorChange], written_until: Mapping[int, int]) -> None:
+        """Record that changes were made. ``written_until``: Milvus's timestamp of the write, by database."""
+        await self._database.write(partial(_settle, list(changes), written_until))
+
+    async def release(self, changes: Collection[VectorChange]) -> None:
+        """Give claimed changes back, because they failed. Milvus may have made some of them."""
+        ids = [change.vector_id for change in changes]
+
+        def work(connection: Connection) -> None:
+            for some in in_batches(ids):
+                released = update(milvus_rows).where(_rows.vector_id.in_(some))
+                connection.execute(released.values(claimed_until=None))
+
+        await self._database.write(work)
+
+    async def requeue_model(self, model_id: str) -> None:
+        """Write all vectors of a model once more, because Milvus lost its collection."""
+        lost = (_rows.model_id == model_id) & (_rows.state == STORED)
+        await self._database.write(
+            lambda connection: _run(connection, update(milvus_rows).where(lost).values(state=WAITING, again=True))
+        )
+
+    async def requeue_images(self, key: DatabaseKey, data_ids: Collection[DataId]) -> None:
+        """Write the vectors of these images once more, because Milvus may lack them."""
+        await self._database.write(partial(_requeue_images, key, list(data_ids)))
+
+    async def pending(self) -> int:
+        """Return the number of changes that are still to be made."""
+        query = select(func.count()).select_from(milvus_rows).where(_rows.state != STORED)
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
+
+    async def models(self) -> Sequence[str]:
+        """Return the models that have vectors in Milvus, or will have."""
+        # One index look-up a model, rather than reading all rows.
+        def work(connection: Connection) -> list[str]:
+            known = connection.execute(select(embedded_databases.c.model_id).distinct()).scalars().all()
+            queued = connection.execute(select(_rows.model_id).where(_rows.state != STORED).distinct()).scalars().all()
+            return sorted({model for model in (*known, *queued) if model is not None})
+
+        return await self._database.read(work)
+
+    async def existing_among(self, vector_ids: Collection[int]) -> frozenset[int]:
+        """Return those of the vectors that exist."""
+
+        def work(connection: Connection) -> frozenset[int]:
+            found: set[int] = set()
+            for some in in_batches(list(vector_ids)):
+                found.update(connection.execute(select(_vectors.id).where(_vectors.id.in_(some))).scalars())
+            return frozenset(found)
+
+        return await self._database.read(work)
+
+    async def vectors_of(self, key: DatabaseKey, model_id: str) -> Mapping[int, DataId]:
+        """Return the data ids of a database's images by the row ids of their vectors."""
+        query = (
+            select(_vectors.id, embedded_images.c.data_id)
+            .join_from(embedded_vectors, embedded_images, _vectors.image_id == embedded_images.c.id)
+            .join(embedded_databases, embedded_databases.c.id == embedded_images.c.database_id)
+            .where(embedded_databases.c.workspace == key.workspace, embedded_databases.c.name == str(key.name))
+            .where(_vectors.model_id == model_id)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {vector_id: DataId(data_id) for vector_id, data_id in rows}
+
+    def _has_due(self, connection: Connection) -> bool:
+        query = select(_rows.vector_id).where(_is_due(self._clock())).limit(1)
+        return connection.execute(query).first() is not None
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return (_rows.state != STORED) & or_(_rows.claimed_until.is_(None), _rows.claimed_until < now)
+
+
+def _create(connection: Connection) -> None:
+    take_advisory_locks(connection, _LOCK)
+    milvus_tables.create(connection)
+
+
+def _drop(connection: Connection) -> None:
+    take_advisory_locks(connection, _LOCK)
+    milvus_tables.drop(connection)
+
+
+def _claim(now: datetime, limit: int, connection: Connection) -> list[VectorChange]:
+    due = select(_rows.vector_id).where(_is_due(now)).order_by(_rows.vector_id).limit(limit)
+    ids = connection.execute(due.with_for_update(skip_locked=True)).scalars().all()
+    changes: list[VectorChange] = []
+    for some in in_batches(ids):
+        for row in connection.execute(_CHANGES.where(_rows.vector_id.in_(some)).order_by(_rows.vector_id)):
+            embedding = row.embedding if row.state == WAITING else None
+            changes.append(
+                VectorChange(
+                    row.vector_id, row.database_id, row.model_id, row.workspace or "", row.again, embedding
+                )
+            )
+        # If this process dies, the next one can't know what Milvus has.
+        claimed = update(milvus_rows).where(_rows.vector_id.in_(some))
+        connection.execute(claimed.values(claimed_until=now + CLAIM, again=True))
+    return changes
+
+
+def _settle(changes: Sequence[VectorChange], written_until: Mapping[int, int], connection: Connection) -> None:
+    for some in in_batches([change.vector_id for change in changes if change.embedding is not None]):
+        chosen = _rows.vector_id.in_(some)
+        # One that was deleted meanwhile stays in the queue, as a deletion.
+        stored = case((_rows.state == WAITING, STORED), else_=_rows.state)
+        connection.execute(update(milvus_rows).where(chosen).values(state=stored, claimed_until=None))
+    for some in in_batches([change.vector_id for change in changes if change.embedding is None]):
+        connection.execute(delete(milvus_rows).where(_rows.vector_id.in_(some), _rows.state == DELETING))
+    for database_id, timestamp in sorted(written_until.items()):
+        connection.execute(_WRITTEN_UNTIL, {"database": database_id, "timestamp": timestamp})
+
+
+def _requeue_images(key: DatabaseKey, data_ids: Sequence[DataId], connection: Connection) -> None:
+    for some in in_batches(data_ids):
+        vectors = (
+            select(_vectors.id)
+            .join_from(embedded_vectors, embedded_images, _vectors.image_id == embedded_images.c.id)
+            .join(embedded_databases, embedded_databases.c.id == embedded_images.c.database_id)
+            .where(embedded_databases.c.workspace == key.workspace, embedded_databases.c.name == str(key.name))
+            .where(embedded_images.c.data_id.in_(some))
+        )
+        lost = _rows.vector_id.in_(vectors) & (_rows.state == STORED)
+        connection.execute(update(milvus_rows).where(lost).values(state=WAITING, again=True))
+
+
+def _run(connection: Connection, statement: Executable) -> None:
+    connection.execute(statement)
