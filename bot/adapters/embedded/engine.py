@@ -225,7 +225,9 @@ class EmbeddedSearch:
         if isinstance(self._neighbours, RemoteNeighbourSearch):
             query = await self._neighbours.fetch(self._store, database, query, exclude)
         return await self._store.snapshot(
-            lambda rows: self._search(rows, database, query_features, query, limit, exclude, is_part=is_part)
+            lambda rows: self._search(
+                rows, database, query_features, query, limit=limit, exclude=exclude, is_part=is_part
+            )
         )
 
     def _search(
@@ -234,10 +236,10 @@ class EmbeddedSearch:
         database: DatabaseKey,
         query_features: QueryFeatures,
         query: NeighbourQuery,
+        *,
         limit: int,
         exclude: Collection[DataId],
-        *,
-        is_part: bool = False,
+        is_part: bool,
     ) -> Matches:
         """Find, verify and rank candidates, in one thread and on one snapshot.
 

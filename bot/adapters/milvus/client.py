@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pymilvus import DataType, MilvusClient
 from pymilvus.client import ts_utils
+from pymilvus.client.types import LoadState
 
 from bot.adapters.milvus.errors import translate
 from bot.adapters.milvus.ports import NewVector, VectorQuery
@@ -212,6 +213,8 @@ class PyMilvusEngine:
                 consistency_level="Eventually",
                 timeout=timeout,
             )
+        elif client.get_load_state(name, timeout=timeout)["state"] == LoadState.Loaded:
+            return False
         # Both change nothing if another process has done them.
         index = client.prepare_index_params()
         index.add_index("embedding", index_type=INDEX_TYPE, metric_type=METRIC, params=INDEX_PARAMS)

@@ -157,7 +157,9 @@ class MilvusNeighbourSearch:
         waiting: dict[int, float] = {}
         for some in rows.waiting(state.id, self._model_id):
             nearest = _greatest([waiting, _cosines(query.embeddings, dict(some))])
-            waiting = _top({row_id: cosine for row_id, cosine in nearest.items() if row_id not in excluded}, query.count)
+            waiting = _top(
+                {row_id: cosine for row_id, cosine in nearest.items() if row_id not in excluded}, query.count
+            )
         hidden = excluded.union(rows.deleting(state.id, self._model_id))
         return _Plan(state.id, rows.written_until(state.id), waiting, hidden)
 

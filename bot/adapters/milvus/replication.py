@@ -32,6 +32,8 @@ MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 """Pauses after failures. They double."""
 
 FAILURE_SHOWN_S = 120.0
+"""How long a failed attempt counts as a sign that Milvus takes no changes, unless a later one succeeds."""
+
 UNUSED_EVERY_S = 600.0
 
 
@@ -156,9 +158,12 @@ class Replicator:
         return written_until
 
     async def _delete(self, model_id: str, vector_ids: Sequence[int]) -> None:
-        # Without a collection there is nothing to delete.
-        with suppress(BackendLost):
+        try:
             await self._engine.delete(model_id, vector_ids)
+        except BackendLost:
+            # Without a collection there is nothing to delete; but one may only be loading.
+            if self._engine.collection_of(model_id) in await self._engine.collections():
+                raise
 
     async def _prepare(self, model_id: str, dimensions: int) -> None:
         if model_id not in self._ready:

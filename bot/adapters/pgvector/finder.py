@@ -8,9 +8,9 @@ from typing import cast
 
 from cachetools import TTLCache
 
+from bot.adapters.embedded.retrieval.fingerprint_cache import BYTES_PER_IMAGE, FingerprintCache
 from bot.adapters.embedded.retrieval.neighbours import FingerprintHit, NeighbourQuery, Neighbours
 from bot.adapters.embedded.store import DatabaseState, VectorRows, state_for_model
-from bot.adapters.embedded.retrieval.fingerprint_cache import BYTES_PER_IMAGE, FingerprintCache
 from bot.adapters.pgvector.ports import SearchableVectorRows
 from bot.domain.identifiers import DatabaseKey
 

@@ -22,9 +22,7 @@ T = TypeVar("T")
 _vectors, _rows = embedded_vectors.c, milvus_rows.c
 
 _OF_DATABASE = (_rows.database_id == bindparam("database")) & (_rows.model_id == bindparam("model"))
-_WRITTEN_UNTIL = select(milvus_databases.c.written_until).where(
-    milvus_databases.c.database_id == bindparam("database")
-)
+_WRITTEN_UNTIL = select(milvus_databases.c.written_until).where(milvus_databases.c.database_id == bindparam("database"))
 _DELETING = select(_rows.vector_id).where(_OF_DATABASE, _rows.state == DELETING)
 _WAITING = (
     select(_vectors.id, _vectors.embedding)

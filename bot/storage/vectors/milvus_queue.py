@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, bindparam, case, delete, func, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.storage.sql.database import Database
@@ -66,7 +79,9 @@ class SqlMilvusQueue:
             await self._database.write(_create)
         queued, after = 1, 0
         while queued:
-            queued, after = await self._database.write(partial(milvus_tables.queue_missing, after=after, limit=QUEUE_BATCH))
+            queued, after = await self._database.write(
+                partial(milvus_tables.queue_missing, after=after, limit=QUEUE_BATCH)
+            )
 
     async def drop(self) -> None:
         """Drop the queue's tables. The vectors stay."""
@@ -115,6 +130,7 @@ class SqlMilvusQueue:
 
     async def models(self) -> Sequence[str]:
         """Return the models that have vectors in Milvus, or will have."""
+
         # One index look-up a model, rather than reading all rows.
         def work(connection: Connection) -> list[str]:
             known = connection.execute(select(embedded_databases.c.model_id).distinct()).scalars().all()
@@ -173,9 +189,7 @@ def _claim(now: datetime, limit: int, connection: Connection) -> list[VectorChan
         for row in connection.execute(_CHANGES.where(_rows.vector_id.in_(some)).order_by(_rows.vector_id)):
             embedding = row.embedding if row.state == WAITING else None
             changes.append(
-                VectorChange(
-                    row.vector_id, row.database_id, row.model_id, row.workspace or "", row.again, embedding
-                )
+                VectorChange(row.vector_id, row.database_id, row.model_id, row.workspace or "", row.again, embedding)
             )
         # If this process dies, the next one can't know what Milvus has.
         claimed = update(milvus_rows).where(_rows.vector_id.in_(some))

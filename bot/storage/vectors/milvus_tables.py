@@ -43,9 +43,7 @@ milvus_rows = Table(
 )
 _PENDING = milvus_rows.c.state != STORED
 Index("ix_milvus_rows_pending", milvus_rows.c.vector_id, sqlite_where=_PENDING, postgresql_where=_PENDING)
-Index(
-    "ix_milvus_rows_pending_database", milvus_rows.c.database_id, sqlite_where=_PENDING, postgresql_where=_PENDING
-)
+Index("ix_milvus_rows_pending_database", milvus_rows.c.database_id, sqlite_where=_PENDING, postgresql_where=_PENDING)
 
 # Searches of a database ask Milvus to have seen everything up to this timestamp, which Milvus gave its last write.
 milvus_databases = Table(
@@ -55,22 +53,36 @@ milvus_databases = Table(
     Column("written_until", BigInteger, nullable=False),
 )
 
-_ADDED = f"INSERT INTO milvus_rows VALUES (NEW.id, NEW.database_id, NEW.model_id, {WAITING}, {{false}}, NULL)"
-_DELETED = f"UPDATE milvus_rows SET state = {DELETING} WHERE vector_id = OLD.id"
-_SQLITE_TRIGGERS = (
-    "CREATE TRIGGER IF NOT EXISTS milvus_added AFTER INSERT ON embedded_vectors BEGIN"
-    f" {_ADDED.format(false=0).replace('INSERT', 'INSERT OR REPLACE')}; END",
-    f"CREATE TRIGGER IF NOT EXISTS milvus_deleted AFTER DELETE ON embedded_vectors BEGIN {_DELETED}; END",
-)
-_POSTGRES_TRIGGERS = (
-    "CREATE OR REPLACE FUNCTION milvus_queue() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-    " IF TG_OP = 'INSERT' THEN"
-    f"  {_ADDED.format(false='false')} ON CONFLICT (vector_id) DO UPDATE"
-    f"   SET database_id = NEW.database_id, model_id = NEW.model_id, state = {WAITING}, again = true;"
-    f" ELSE {_DELETED}; END IF; RETURN NULL; END $$",
-    "CREATE OR REPLACE TRIGGER milvus_queue AFTER INSERT OR DELETE ON embedded_vectors"
-    " FOR EACH ROW EXECUTE FUNCTION milvus_queue()",
-)
+# The numbers are WAITING and DELETING.
+_SQLITE_ADDED = """
+CREATE TRIGGER IF NOT EXISTS milvus_added AFTER INSERT ON embedded_vectors BEGIN
+  INSERT OR REPLACE INTO milvus_rows VALUES (NEW.id, NEW.database_id, NEW.model_id, 0, 0, NULL);
+END
+"""
+_SQLITE_DELETED = """
+CREATE TRIGGER IF NOT EXISTS milvus_deleted AFTER DELETE ON embedded_vectors BEGIN
+  UPDATE milvus_rows SET state = 2 WHERE vector_id = OLD.id;
+END
+"""
+_POSTGRES_FUNCTION = """
+CREATE OR REPLACE FUNCTION milvus_queue() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO milvus_rows VALUES (NEW.id, NEW.database_id, NEW.model_id, 0, false, NULL)
+    ON CONFLICT (vector_id) DO UPDATE
+      SET database_id = NEW.database_id, model_id = NEW.model_id, state = 0, again = true;
+  ELSE
+    UPDATE milvus_rows SET state = 2 WHERE vector_id = OLD.id;
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_POSTGRES_TRIGGER = """
+CREATE OR REPLACE TRIGGER milvus_queue AFTER INSERT OR DELETE ON embedded_vectors
+FOR EACH ROW EXECUTE FUNCTION milvus_queue()
+"""
+_SQLITE_TRIGGERS = (_SQLITE_ADDED, _SQLITE_DELETED)
+_POSTGRES_TRIGGERS = (_POSTGRES_FUNCTION, _POSTGRES_TRIGGER)
 _POSTGRES_DROPS = (
     "DROP TRIGGER IF EXISTS milvus_queue ON embedded_vectors",
     "DROP FUNCTION IF EXISTS milvus_queue()",
