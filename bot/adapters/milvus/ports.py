@@ -64,11 +64,13 @@ class MilvusQueue(Protocol):
         """Claim up to ``limit`` changes that nobody else makes."""
         ...
 
-    async def settle(self, changes: Collection[Change], written_until: Mapping[int, int]) -> None:
-        """Record that changes were made. ``written_until``: Milvus's timestamp of the write, by database."""
+    async def settle(
+        self, written: Collection[int], deleted: Collection[int], written_until: Mapping[int, int]
+    ) -> None:
+        """Record which vectors were written and deleted. ``written_until``: Milvus's timestamp, by database."""
         ...
 
-    async def release(self, changes: Collection[Change]) -> None:
+    async def release(self, vector_ids: Collection[int]) -> None:
         """Give claimed changes back, because they failed."""
         ...
 

@@ -126,18 +126,19 @@ class Replicator:
 
     async def _make_some(self) -> int:
         changes = await self._queue.claim(BATCH)
+        if not changes:
+            return 0
         try:
             written_until = await self._make(changes)
-        except BackendLost:
-            # The collection is gone, for example because Milvus was set up anew.
-            self._ready.clear()
-            await self._queue.release(changes)
+        except BaseException as error:
+            if isinstance(error, BackendLost):
+                # The collection is gone, for example because Milvus was set up anew.
+                self._ready.clear()
+            await asyncio.shield(self._queue.release([change.vector_id for change in changes]))
             raise
-        except BaseException:
-            await asyncio.shield(self._queue.release(changes))
-            raise
-        if changes:
-            await self._queue.settle(changes, written_until)
+        written = [change.vector_id for change in changes if change.embedding is not None]
+        deleted = [change.vector_id for change in changes if change.embedding is None]
+        await self._queue.settle(written, deleted, written_until)
         return len(changes)
 
     async def _make(self, changes: Sequence[Change]) -> dict[int, int]:

@@ -56,7 +56,7 @@ def milvus(settings: Settings, shared: SharedStorage, *, has_tables: bool) -> It
         version = asyncio.run(_ping(settings.milvus_url, settings.milvus_token, float(settings.milvus_timeout_s)))
     except BackendError as error:
         remedy = "Check VSEARCH_MILVUS_URL and VSEARCH_MILVUS_TOKEN, and that Milvus runs."
-        yield CheckResult(MILVUS, CheckStatus.WRONG, str(error).removesuffix("."), remedy, ExitCode.BACK_END)
+        yield CheckResult(MILVUS, CheckStatus.WRONG, str(error).removesuffix("."), remedy, ExitCode.STORAGE)
         return
     yield CheckResult(MILVUS, CheckStatus.OK, f"answers, version {version.removeprefix('v')}")
     if pending:

@@ -6,9 +6,9 @@ The vectors stay in ``embedded_vectors``, as for the embedded engine. Milvus has
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import CursorResult, bindparam, select
+from sqlalchemy import bindparam, select
 
 from bot.storage.sql.database import Database
 from bot.storage.sql.dialect import in_batches
@@ -53,7 +53,8 @@ class MilvusRows(SqlVectorRows):
         """Yield row id and embedding of the vectors that Milvus may not have yet, in batches."""
         with self._connection.execute(_WAITING, {"database": database_id, "model": model_id}) as result:
             self._unread.append(result)
-            yield from _partitions(result)
+            for rows in result.partitions():
+                yield [(row[0], row[1]) for row in rows]
 
     def deleting(self, database_id: int, model_id: str) -> Sequence[int]:
         """Return the row ids of deleted vectors that Milvus may still have."""
@@ -71,11 +72,6 @@ class MilvusRows(SqlVectorRows):
             for some in in_batches(list(row_ids))
             for row in self._connection.execute(_EMBEDDINGS, {"some": some})
         }
-
-
-def _partitions(result: CursorResult[Any]) -> Iterator[Sequence[tuple[int, bytes]]]:
-    for rows in result.partitions():
-        yield [(row[0], row[1]) for row in rows]
 
 
 class MilvusVectorStore(SqlVectorStore):

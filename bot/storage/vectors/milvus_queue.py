@@ -97,13 +97,15 @@ class SqlMilvusQueue:
             return ()
         return await self._database.write(partial(_claim, self._clock(), limit))
 
-    async def settle(self, changes: Collection[VectorChange], written_until: Mapping[int, int]) -> None:
-        """Record that changes were made. ``written_until``: Milvus's timestamp of the write, by database."""
-        await self._database.write(partial(_settle, list(changes), written_until))
+    async def settle(
+        self, written: Collection[int], deleted: Collection[int], written_until: Mapping[int, int]
+    ) -> None:
+        """Record which vectors were written and deleted. ``written_until``: Milvus's timestamp, by database."""
+        await self._database.write(partial(_settle, list(written), list(deleted), written_until))
 
-    async def release(self, changes: Collection[VectorChange]) -> None:
+    async def release(self, vector_ids: Collection[int]) -> None:
         """Give claimed changes back, because they failed. Milvus may have made some of them."""
-        ids = [change.vector_id for change in changes]
+        ids = list(vector_ids)
 
         def work(connection: Connection) -> None:
             for some in in_batches(ids):
@@ -197,13 +199,15 @@ def _claim(now: datetime, limit: int, connection: Connection) -> list[VectorChan
     return changes
 
 
-def _settle(changes: Sequence[VectorChange], written_until: Mapping[int, int], connection: Connection) -> None:
-    for some in in_batches([change.vector_id for change in changes if change.embedding is not None]):
+def _settle(
+    written: Sequence[int], deleted: Sequence[int], written_until: Mapping[int, int], connection: Connection
+) -> None:
+    for some in in_batches(written):
         chosen = _rows.vector_id.in_(some)
         # One that was deleted meanwhile stays in the queue, as a deletion.
         stored = case((_rows.state == WAITING, STORED), else_=_rows.state)
         connection.execute(update(milvus_rows).where(chosen).values(state=stored, claimed_until=None))
-    for some in in_batches([change.vector_id for change in changes if change.embedding is None]):
+    for some in in_batches(deleted):
         connection.execute(delete(milvus_rows).where(_rows.vector_id.in_(some), _rows.state == DELETING))
     for database_id, timestamp in sorted(written_until.items()):
         connection.execute(_WRITTEN_UNTIL, {"database": database_id, "timestamp": timestamp})

@@ -157,6 +157,7 @@ def test_secrets_stay_out_of_the_repr() -> None:
         "SHOWAPI_APP_KEY": "hidden-hosted-key",
         "VSEARCH_API_KEYS": "hidden-api-key-0123456789",
         "AWS_SECRET_ACCESS_KEY": "hidden-bucket-secret",
+        "VSEARCH_MILVUS_TOKEN": "hidden-milvus-token",
         "AWS_SESSION_TOKEN": "hidden-bucket-token",
     }
     assert set(names) == set(given)

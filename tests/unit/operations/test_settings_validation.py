@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_invalid_settings_are_not_reported_as_missing(given: dict[str, str], pro
         Settings.from_mapping(given)
     (told,) = refused.value.problems
     assert told.startswith(problem)
+
+
+def test_milvus_needs_its_address_and_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"VSEARCH_BACKEND": "milvus", "VSEARCH_MILVUS_URL": "http://milvus.example.com:19530"}
+    settings = Settings.from_mapping(given | {"VSEARCH_MILVUS_TOKEN": "root:hidden"})
+    assert "hidden" not in repr(settings)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({"VSEARCH_BACKEND": "milvus"})
+    address, package = refused.value.problems
+    assert "VSEARCH_MILVUS_URL" in address
+    assert "pip install vsearch[milvus]" in package
 
 
 def test_invalid_setting_hides_no_problem_of_another() -> None:

@@ -116,7 +116,7 @@ def test_version_is_printed(vsearch: Vsearch) -> None:
         (("search", "x.jpg", "--min", "eleven"), "--min must be a number from 0 to 10."),
         (("images", "--order", "up"), "--order: 'up' is not one of 'desc', 'asc', 'id'."),
         (("search",), "Missing argument 'IMAGE'."),
-        (("retire", "nosuch"), "There is no back end “nosuch”. The back ends are embedded, pgvector, showapi."),
+        (("retire", "nosuch"), "There is no back end “nosuch”. The back ends are embedded, pgvector, milvus, showapi."),
         (("db", "lst"), "No such command 'lst'. Did you mean 'list'?"),
     ],
 )
