@@ -33,7 +33,8 @@ PACKAGES = {
     "backups": "whole_bot",
     "deletions": "speed",
     "workers": "speed",
-    "nearest": "speed",
+    "nearest": "engines",
+    "milvus": "engines",
     "find": "speed",
 }
 """The package of each benchmark, in the order in which they run."""

@@ -33,7 +33,7 @@ PARTITIONS = 64
 
 INDEX_TYPE, METRIC = "HNSW", "IP"
 INDEX_PARAMS = {"M": 16, "efConstruction": 200}
-MIN_EF, MAX_EF = 128, 32_768
+MIN_EF, MAX_EF = 256, 32_768
 MAX_COUNT = 16_384
 """Milvus returns no more results for a query."""
 

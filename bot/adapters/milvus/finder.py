@@ -128,7 +128,7 @@ class MilvusNeighbourSearch:
         return state, self._neighbours(cast("MilvusVectorRows", rows), state, query)
 
     def _neighbours(self, rows: MilvusVectorRows, state: DatabaseState, query: FetchedQuery) -> Neighbours:
-        existing = rows.image_details(list(query.cosines))
+        existing = rows.existing_vectors(list(query.cosines))
         nearest = sorted(query.cosines.items(), key=lambda item: (-item[1], item[0]))
         cosines = dict([(row_id, cosine) for row_id, cosine in nearest if row_id in existing][: query.count])
         return Neighbours(cosines, self._fingerprint_hits(rows, state, query))
@@ -154,14 +154,17 @@ class MilvusNeighbourSearch:
             return None
         rows = cast("MilvusVectorRows", vector_rows)
         excluded = rows.vector_ids_of(state.id, self._model_id, exclude) if exclude else frozenset[int]()
-        waiting: dict[int, float] = {}
-        for some in rows.waiting(state.id, self._model_id):
-            nearest = _greatest([waiting, _cosines(query.embeddings, dict(some))])
-            waiting = _top(
-                {row_id: cosine for row_id, cosine in nearest.items() if row_id not in excluded}, query.count
-            )
-        hidden = excluded.union(rows.deleting(state.id, self._model_id))
-        return _Plan(state.id, rows.written_until(state.id), waiting, hidden)
+        cosines: dict[int, float] = {}
+        hidden = set(excluded)
+        after = 0
+        while True:
+            written_until, waiting, deleting = rows.pending(state.id, self._model_id, after)
+            if not waiting and not deleting:
+                return _Plan(state.id, written_until, cosines, frozenset(hidden))
+            hidden.update(deleting)
+            nearest = _greatest([cosines, _cosines(query.embeddings, waiting)])
+            cosines = _top({row_id: nearest[row_id] for row_id in nearest if row_id not in excluded}, query.count)
+            after = max([*waiting, *deleting])
 
 
 def _cosines(embeddings: Floats, stored: Mapping[int, bytes]) -> dict[int, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,16 +14,16 @@ from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
 class MilvusVectorRows(VectorRows, Protocol):
     """The rows inside one transaction, and which of them Milvus doesn't have yet."""
 
-    def written_until(self, database_id: int) -> int:
-        """Return Milvus's timestamp of the last write to a database; 0 if there was none."""
+    def pending(self, database_id: int, model_id: str, after: int) -> tuple[int, Mapping[int, bytes], Sequence[int]]:
+        """Return Milvus's timestamp of the last write to a database, and a batch of what Milvus may lack.
+
+        That is the embeddings (float16) of vectors to write, and the row ids of vectors to delete, with row ids above
+        ``after``. Both are empty after the last batch. The timestamp is 0 if nothing was written yet.
+        """
         ...
 
-    def waiting(self, database_id: int, model_id: str) -> Iterator[Sequence[tuple[int, bytes]]]:
-        """Yield row id and embedding (float16) of the vectors that Milvus may not have yet, in batches."""
-        ...
-
-    def deleting(self, database_id: int, model_id: str) -> Sequence[int]:
-        """Return the row ids of deleted vectors that Milvus may still have."""
+    def existing_vectors(self, row_ids: Sequence[int]) -> frozenset[int]:
+        """Return those of the row ids whose vectors exist."""
         ...
 
     def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:

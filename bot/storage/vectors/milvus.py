@@ -5,30 +5,37 @@ The vectors stay in ``embedded_vectors``, as for the embedded engine. Milvus has
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal, select
 
 from bot.storage.sql.database import Database
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import embedded_vectors
 from bot.storage.vectors.embedded import LOAD_BATCH, SqlVectorRows
-from bot.storage.vectors.milvus_tables import DELETING, WAITING, milvus_databases, milvus_rows
+from bot.storage.vectors.milvus_tables import DELETING, STORED, WAITING, milvus_databases, milvus_rows
 from bot.storage.vectors.store import SqlVectorStore
 
 T = TypeVar("T")
 
 _vectors, _rows = embedded_vectors.c, milvus_rows.c
 
-_OF_DATABASE = (_rows.database_id == bindparam("database")) & (_rows.model_id == bindparam("model"))
-_WRITTEN_UNTIL = select(milvus_databases.c.written_until).where(milvus_databases.c.database_id == bindparam("database"))
-_DELETING = select(_rows.vector_id).where(_OF_DATABASE, _rows.state == DELETING)
-_WAITING = (
-    select(_vectors.id, _vectors.embedding)
-    .join_from(milvus_rows, embedded_vectors, _vectors.id == _rows.vector_id)
-    .where(_OF_DATABASE, _rows.state == WAITING)
-    .execution_options(yield_per=LOAD_BATCH)
+# One statement, because every search runs it: one row with the timestamp at least, and one for each pending vector.
+_PENDING = (
+    select(milvus_databases.c.written_until, _rows.vector_id, _rows.state, _vectors.embedding)
+    .select_from(select(literal(1)).subquery())
+    .outerjoin(milvus_databases, milvus_databases.c.database_id == bindparam("database"))
+    .outerjoin(
+        milvus_rows,
+        (_rows.database_id == bindparam("database"))
+        & (_rows.model_id == bindparam("model"))
+        & (_rows.state != STORED)
+        & (_rows.vector_id > bindparam("after")),
+    )
+    .outerjoin(embedded_vectors, (_vectors.id == _rows.vector_id) & (_rows.state == WAITING))
+    .order_by(_rows.vector_id)
+    .limit(LOAD_BATCH)
 )
 _FINGERPRINTS = (
     select(_vectors.id, _vectors.fingerprint)
@@ -39,26 +46,31 @@ _FINGERPRINTS = (
     )
     .order_by(_vectors.id)
 )
+_EXISTING = select(_vectors.id).where(_vectors.id.in_(bindparam("some", expanding=True)))
 _EMBEDDINGS = select(_vectors.id, _vectors.embedding).where(_vectors.id.in_(bindparam("some", expanding=True)))
 
 
 class MilvusRows(SqlVectorRows):
     """The embedded engine's rows, and which of them Milvus doesn't have yet."""
 
-    def written_until(self, database_id: int) -> int:
-        """Return Milvus's timestamp of the last write to a database; 0 if there was none."""
-        return self._connection.execute(_WRITTEN_UNTIL, {"database": database_id}).scalar() or 0
+    def pending(self, database_id: int, model_id: str, after: int) -> tuple[int, Mapping[int, bytes], Sequence[int]]:
+        """Return Milvus's timestamp of the last write to a database, and a batch of what Milvus may lack.
 
-    def waiting(self, database_id: int, model_id: str) -> Iterator[Sequence[tuple[int, bytes]]]:
-        """Yield row id and embedding of the vectors that Milvus may not have yet, in batches."""
-        with self._connection.execute(_WAITING, {"database": database_id, "model": model_id}) as result:
-            self._unread.append(result)
-            for rows in result.partitions():
-                yield [(row[0], row[1]) for row in rows]
+        That is the embeddings of vectors to write, and the row ids of vectors to delete, with row ids above ``after``.
+        Both are empty after the last batch. The timestamp is 0 if nothing was written yet.
+        """
+        values = {"database": database_id, "model": model_id, "after": after}
+        rows = self._connection.execute(_PENDING, values).all()
+        waiting = {row.vector_id: row.embedding for row in rows if row.embedding is not None}
+        deleting = [row.vector_id for row in rows if row.state == DELETING]
+        return rows[0].written_until or 0, waiting, deleting
 
-    def deleting(self, database_id: int, model_id: str) -> Sequence[int]:
-        """Return the row ids of deleted vectors that Milvus may still have."""
-        return self._connection.execute(_DELETING, {"database": database_id, "model": model_id}).scalars().all()
+    def existing_vectors(self, row_ids: Sequence[int]) -> frozenset[int]:
+        """Return those of the row ids whose vectors exist."""
+        found: set[int] = set()
+        for some in in_batches(row_ids):
+            found.update(self._connection.execute(_EXISTING, {"some": some}).scalars())
+        return frozenset(found)
 
     def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
         """Return row id and fingerprint of vectors with a row id above ``after``, in ascending order."""

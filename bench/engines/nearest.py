@@ -62,7 +62,7 @@ async def run() -> list[Row]:
 
 
 async def _measured(rows: PgvectorVectorStore, url: str, count: int) -> list[Row]:
-    probes = list(_vectors(np.random.default_rng(7), PROBES))
+    probes = list(vectors(np.random.default_rng(7), PROBES))
     ours_next, bare_next = _offset_cycles(probes)
 
     async def nearest(query_features: Floats, *, by_index: bool) -> list[int]:
@@ -87,14 +87,12 @@ async def _measured(rows: PgvectorVectorStore, url: str, count: int) -> list[Row
         times = medians(await time_alternately({"ours": ours, "bare": bare}, ROUNDS))
     found = [await nearest(query_features, by_index=True) for query_features in probes]
     exact = [await nearest(query_features, by_index=False) for query_features in probes]
-    recall = _recall(found, exact)
+    share = recall(found, exact)
     note = f"{count:,} images, {DATABASES} databases"
     name = f"nearest {WANTED} of {LARGE:,} by index"
     return [
         Row(name, times["ours"], "ms", times["bare"], "bare SQL", 1.3, TargetSide.AT_MOST, note),
-        Row(
-            f"{name}: recall@{COMPARED}", recall, "", limit=0.98, side=TargetSide.AT_LEAST, note="against exact search"
-        ),
+        Row(f"{name}: recall@{COMPARED}", share, "", limit=0.98, side=TargetSide.AT_LEAST, note="against exact search"),
     ]
 
 
@@ -112,17 +110,19 @@ def _as_text(embedding: Floats) -> str:
     return "[" + ",".join([f"{number:.5g}" for number in embedding.tolist()]) + "]"
 
 
-def _recall(found: Sequence[Sequence[int]], exact: Sequence[Sequence[int]]) -> float:
+def recall(found: Sequence[Sequence[int]], exact: Sequence[Sequence[int]]) -> float:
+    """Return the mean share of the exact COMPARED nearest that were found."""
     shares = (len({*some[:COMPARED]} & {*all_of[:COMPARED]}) for some, all_of in zip(found, exact, strict=True))
     return sum(shares) / (COMPARED * len(exact))
 
 
-def _vectors(rng: np.random.Generator, count: int) -> Floats:
+def vectors(rng: np.random.Generator, count: int) -> Floats:
+    """Return clustered vectors of norm 1."""
     centres = np.random.default_rng(1).standard_normal((CLUSTERS, DIMENSIONS), np.float32)
-    vectors = centres[rng.integers(0, CLUSTERS, count)]
-    vectors += SPREAD * rng.standard_normal((count, DIMENSIONS), np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
+    chosen = centres[rng.integers(0, CLUSTERS, count)]
+    chosen += SPREAD * rng.standard_normal((count, DIMENSIONS), np.float32)
+    chosen /= np.linalg.norm(chosen, axis=1, keepdims=True)
+    return chosen
 
 
 def _load(connection: psycopg.Connection, count: int) -> None:
@@ -136,7 +136,7 @@ def _load(connection: psycopg.Connection, count: int) -> None:
     for start in range(0, count, AT_ONCE):
         some = owners[start : start + AT_ONCE]
         with connection.cursor().copy(_COPY) as copy:
-            copy.write(_HEADER + b"".join(_binary(start, some, _vectors(rng, len(some)))) + _END)
+            copy.write(_HEADER + b"".join(_binary(start, some, vectors(rng, len(some)))) + _END)
     connection.execute("VACUUM ANALYZE pgvector_rows")
 
 

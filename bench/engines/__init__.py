@@ -1,0 +1,1 @@
+"""Search engines outside this process, against their own clients."""
