@@ -7,8 +7,10 @@ missing from the rows.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 from typing import cast
@@ -21,7 +23,7 @@ from bot.adapters.embedded.retrieval.index import Floats
 from bot.adapters.embedded.retrieval.neighbours import FingerprintHit, NeighbourQuery, Neighbours
 from bot.adapters.embedded.store import DatabaseState, VectorRows, VectorStore, state_for_model
 from bot.adapters.milvus.ports import MilvusVectorRows, VectorEngine, VectorQuery
-from bot.domain.errors import BackendLost
+from bot.domain.errors import BackendError, BackendLost
 from bot.domain.identifiers import DatabaseKey, DataId
 
 MAX_HIDDEN = 50_000
@@ -50,6 +52,11 @@ class _Plan:
     cosines: Mapping[int, float]
     hidden: frozenset[int]
 
+    def is_like(self, other: _Plan) -> bool:
+        """Return whether Milvus would be asked the same."""
+        mine, theirs = ((one.database_id, one.written_until, one.hidden) for one in (self, other))
+        return mine == theirs
+
 
 class MilvusNeighbourSearch:
     """Satisfies ``NeighbourSearch`` and ``RemoteNeighbourSearch``. Pass it ``MilvusVectorRows`` only."""
@@ -61,6 +68,7 @@ class MilvusNeighbourSearch:
         self._fingerprints = FingerprintCache(model_id, memory_bytes // BYTES_PER_IMAGE)
         self._lock = Lock()
         self._known: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
+        self._plans: TTLCache[DatabaseKey, _Plan] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
 
     @property
     def memory(self) -> int:
@@ -94,21 +102,48 @@ class MilvusNeighbourSearch:
     async def _fetch(
         self, store: VectorStore, key: DatabaseKey, query: NeighbourQuery, exclude: Collection[DataId]
     ) -> NeighbourQuery:
-        plan = await store.snapshot(partial(self._plan, key, query, exclude))
-        if plan is None:
-            return query
-        found: Mapping[int, float] = {}
-        if plan.written_until:
-            hidden = plan.hidden if len(plan.hidden) <= MAX_HIDDEN else frozenset()
-            count = query.count - (len(exclude) if hidden or not plan.hidden else 0)
-            found = await self._engine.search(
-                self._model_id,
-                VectorQuery(
-                    key.workspace, plan.database_id, query.embeddings, max(count, 1), hidden, plan.written_until
-                ),
-            )
+        guess = None if exclude else self._guess(key)
+        # Milvus is asked while SQL is read, as if nothing had been written since the last search.
+        early = None if guess is None else asyncio.ensure_future(self._ask(key, query, guess))
+        try:
+            plan = await store.snapshot(partial(self._plan, key, query, exclude))
+            if plan is None:
+                return query
+            if early is not None and guess is not None and guess.is_like(plan):
+                found = await early
+            else:
+                found = await self._ask(key, query, plan, len(exclude))
+        finally:
+            if early is not None:
+                early.cancel()
+                with suppress(asyncio.CancelledError, BackendError):
+                    await early
+        with self._lock:
+            self._plans[key] = replace(plan, cosines={}, hidden=frozenset())
         cosines = _greatest([found, plan.cosines])
         return FetchedQuery(query.embeddings, query.fingerprints, query.count, plan.database_id, cosines)
+
+    def _guess(self, key: DatabaseKey) -> _Plan | None:
+        with self._lock:
+            return self._plans.get(key)
+
+    async def _ask(
+        self, key: DatabaseKey, query: NeighbourQuery, plan: _Plan, excluded: int = 0
+    ) -> Mapping[int, float]:
+        if not plan.written_until:
+            return {}
+        is_short = len(plan.hidden) <= MAX_HIDDEN
+        return await self._engine.search(
+            self._model_id,
+            VectorQuery(
+                key.workspace,
+                plan.database_id,
+                query.embeddings,
+                max(query.count - excluded, 1) if is_short else query.count,
+                plan.hidden if is_short else frozenset(),
+                plan.written_until,
+            ),
+        )
 
     def search(self, rows: VectorRows, key: DatabaseKey, query: NeighbourQuery) -> tuple[DatabaseState, Neighbours]:
         """Return the nearest rows that still exist, and the state of the database that they belong to.
