@@ -133,11 +133,14 @@ class SqlMilvusQueue:
     async def models(self) -> Sequence[str]:
         """Return the models that have vectors in Milvus, or will have."""
 
-        # One index look-up a model, rather than reading all rows.
+        # One look-up in the index for each model, rather than reading all rows.
         def work(connection: Connection) -> list[str]:
-            known = connection.execute(select(embedded_databases.c.model_id).distinct()).scalars().all()
-            queued = connection.execute(select(_rows.model_id).where(_rows.state != STORED).distinct()).scalars().all()
-            return sorted({model for model in (*known, *queued) if model is not None})
+            models: list[str] = []
+            query = select(func.min(_rows.model_id))
+            while (found := connection.execute(query).scalar()) is not None:
+                models.append(found)
+                query = select(func.min(_rows.model_id)).where(_rows.model_id > found)
+            return models
 
         return await self._database.read(work)
 

@@ -44,6 +44,7 @@ milvus_rows = Table(
 _PENDING = milvus_rows.c.state != STORED
 Index("ix_milvus_rows_pending", milvus_rows.c.vector_id, sqlite_where=_PENDING, postgresql_where=_PENDING)
 Index("ix_milvus_rows_pending_database", milvus_rows.c.database_id, sqlite_where=_PENDING, postgresql_where=_PENDING)
+Index("ix_milvus_rows_model_id", milvus_rows.c.model_id)
 
 # Searches of a database ask Milvus to have seen everything up to this timestamp, which Milvus gave its last write.
 milvus_databases = Table(

@@ -173,7 +173,19 @@ async def test_reindexed_database_moves_to_the_new_models_collection(harness: Ha
         return random_picture(int(data_id.rpartition("-")[2]))
 
     store, _ = await harness.storage.open_milvus()
-    await Reindexer(store, FakeFeatureExtractor("another")).reindex(PARTS, picture)
+    store.on_commit = other.replicator.after_commit
+
+    reindexer = Reindexer(store, FakeFeatureExtractor("another"))
+
+    def interrupt(_done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await reindexer.reindex(PARTS, picture, interrupt)
+    # The collections of both models are needed.
+    assert await other.replicator.drop_unused() == 0
+    assert {model: len(vectors) for model, vectors in harness.engine.vectors.items()} == {MODEL: 3, "another": 3}
+    await reindexer.reindex(PARTS, picture)
     assert await best(other.visual, PARTS, 2) == "part_2"
     await other.replicator.drain()
     assert {model: len(vectors) for model, vectors in harness.engine.vectors.items()} == {MODEL: 0, "another": 3}
