@@ -33,7 +33,9 @@ PARTITIONS = 64
 
 INDEX_TYPE, METRIC = "HNSW", "IP"
 INDEX_PARAMS = {"M": 16, "efConstruction": 200}
-MIN_EF, MAX_EF = 256, 32_768
+MIN_EF, MAX_EF = 1024, 32_768
+"""Limits of ``ef``, the candidates of a search by index. Of 3,000 vectors, 256 finds 0.96 of the nearest, 1024 all."""
+
 MAX_COUNT = 16_384
 """Milvus returns no more results for a query."""
 
@@ -103,6 +105,13 @@ class PyMilvusEngine:
         """Delete vectors by row id. Missing ones are no error."""
         name, ids = self.collection_of(model_id), list(vector_ids)
         await self._call(lambda client: client.delete(name, ids=ids, timeout=self._account.timeout_s))
+
+    async def compact(self, model_id: str) -> None:
+        """Have deleted vectors removed from the collection's files. Milvus does it in the background."""
+        name, timeout_s = self.collection_of(model_id), self._account.timeout_s
+        # Only what is flushed is compacted.
+        await self._call(lambda client: client.flush(name, timeout=LOAD_TIMEOUT_S), LOAD_TIMEOUT_S)
+        await self._call(lambda client: client.compact(name, timeout=timeout_s))
 
     async def search(self, model_id: str, query: VectorQuery) -> Mapping[int, float]:
         """Return the cosines of the nearest rows by row id: of each, the greatest over the query's embeddings."""

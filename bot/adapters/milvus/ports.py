@@ -90,6 +90,14 @@ class MilvusQueue(Protocol):
         """Return the models that have vectors in Milvus, or will have."""
         ...
 
+    async def claim_compaction(self) -> tuple[str, int] | None:
+        """Return a model whose collection is to be compacted, and the number of its deletions; None if none is due."""
+        ...
+
+    async def finish_compaction(self, model_id: str, deletions: int) -> None:
+        """Record that so many deletions of a model were compacted."""
+        ...
+
     async def existing_among(self, vector_ids: Collection[int]) -> frozenset[int]:
         """Return those of the vectors that exist."""
         ...
@@ -144,6 +152,10 @@ class VectorEngine(Protocol):
 
     async def delete(self, model_id: str, vector_ids: Sequence[int]) -> None:
         """Delete vectors by row id. Missing ones are no error."""
+        ...
+
+    async def compact(self, model_id: str) -> None:
+        """Have deleted vectors removed from the collection's files."""
         ...
 
     async def search(self, model_id: str, query: VectorQuery) -> Mapping[int, float]:

@@ -34,7 +34,8 @@ MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 FAILURE_SHOWN_S = 120.0
 """How long a failed attempt counts as a sign that Milvus takes no changes, unless a later one succeeds."""
 
-UNUSED_EVERY_S = 600.0
+CLEAN_UP_EVERY_S = 600.0
+"""How often unused collections are dropped, and others compacted."""
 
 
 class Replicator:
@@ -87,10 +88,11 @@ class Replicator:
         while True:
             if time.monotonic() >= self._resume_at:
                 await self._quietly()
-                if self.failure is None and time.monotonic() - checked > UNUSED_EVERY_S:
+                if self.failure is None and time.monotonic() - checked > CLEAN_UP_EVERY_S:
                     checked = time.monotonic()
                     with suppress(BackendError):
                         await self.drop_unused()
+                        await self.compact()
             await asyncio.sleep(interval_s)
 
     async def restore(self, model_id: str, dimensions: int) -> None:
@@ -106,6 +108,17 @@ class Replicator:
         for name in unused:
             await self._engine.drop(name)
         return len(unused)
+
+    async def compact(self) -> int:
+        """Compact the collections from which something was deleted a day ago. Return how many."""
+        compacted = 0
+        while (due := await self._queue.claim_compaction()) is not None:
+            model_id, deletions = due
+            with suppress(BackendLost):
+                await self._engine.compact(model_id)
+            await self._queue.finish_compaction(model_id, deletions)
+            compacted += 1
+        return compacted
 
     async def drop_all(self) -> None:
         """Drop all of this installation's collections."""

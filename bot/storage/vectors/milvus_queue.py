@@ -30,16 +30,19 @@ from bot.domain.identifiers import DatabaseKey, DataId
 from bot.storage.sql.database import Database
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
-from bot.storage.sql.schema.columns import ROW_ID
+from bot.storage.sql.schema.columns import ROW_ID, UtcTime
 from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_vectors
 from bot.storage.vectors import milvus_tables
-from bot.storage.vectors.milvus_tables import DELETING, STORED, WAITING, milvus_rows
+from bot.storage.vectors.milvus_tables import DELETING, STORED, WAITING, milvus_compactions, milvus_rows
 
 CLAIM = timedelta(minutes=5)
 """How long a process may take for a claim. Afterwards others take it over, because the process has died."""
 
+COMPACT_EVERY, COMPACT_AGAIN = timedelta(days=1), timedelta(hours=1)
+"""How long deleted vectors may stay in Milvus's files until it is told to compact them; longer if that fails."""
+
 QUEUE_BATCH = 2000
-_rows, _vectors = milvus_rows.c, embedded_vectors.c
+_rows, _vectors, _compactions = milvus_rows.c, embedded_vectors.c, milvus_compactions.c
 _LOCK = "milvus"
 
 _CHANGES = (
@@ -64,6 +67,13 @@ class VectorChange:
     workspace: str
     again: bool
     embedding: bytes | None
+
+
+_COUNT_DELETIONS = text(
+    "INSERT INTO milvus_compactions (model_id, deletions, due_at) VALUES (:model, :deletions, :due)"
+    " ON CONFLICT (model_id) DO UPDATE SET deletions = milvus_compactions.deletions + excluded.deletions,"
+    " due_at = CASE WHEN milvus_compactions.deletions = 0 THEN excluded.due_at ELSE milvus_compactions.due_at END"
+).bindparams(bindparam("deletions", type_=BigInteger()), bindparam("due", type_=UtcTime()))
 
 
 class SqlMilvusQueue:
@@ -101,7 +111,7 @@ class SqlMilvusQueue:
         self, written: Collection[int], deleted: Collection[int], written_until: Mapping[int, int]
     ) -> None:
         """Record which vectors were written and deleted. ``written_until``: Milvus's timestamp, by database."""
-        await self._database.write(partial(_settle, list(written), list(deleted), written_until))
+        await self._database.write(partial(_settle, list(written), list(deleted), written_until, self._clock()))
 
     async def release(self, vector_ids: Collection[int]) -> None:
         """Give claimed changes back, because they failed. Milvus may have made some of them."""
@@ -143,6 +153,27 @@ class SqlMilvusQueue:
             return models
 
         return await self._database.read(work)
+
+    async def claim_compaction(self) -> tuple[str, int] | None:
+        """Return a model whose collection is to be compacted, and the number of its deletions; None if none is due."""
+        due = (_compactions.deletions > 0) & (_compactions.due_at < self._clock())
+        query = select(_compactions.model_id, _compactions.deletions).where(due).limit(1)
+
+        def work(connection: Connection) -> tuple[str, int] | None:
+            row = connection.execute(query.with_for_update(skip_locked=True)).first()
+            if row is None:
+                return None
+            chosen = update(milvus_compactions).where(_compactions.model_id == row[0])
+            connection.execute(chosen.values(due_at=self._clock() + COMPACT_AGAIN))
+            return row[0], row[1]
+
+        return await self._database.write(work)
+
+    async def finish_compaction(self, model_id: str, deletions: int) -> None:
+        """Record that so many deletions of a model were compacted."""
+        values = {"deletions": _compactions.deletions - deletions, "due_at": self._clock() + COMPACT_EVERY}
+        finished = update(milvus_compactions).where(_compactions.model_id == model_id).values(values)
+        await self._database.write(lambda connection: _run(connection, finished))
 
     async def existing_among(self, vector_ids: Collection[int]) -> frozenset[int]:
         """Return those of the vectors that exist."""
@@ -203,7 +234,11 @@ def _claim(now: datetime, limit: int, connection: Connection) -> list[VectorChan
 
 
 def _settle(
-    written: Sequence[int], deleted: Sequence[int], written_until: Mapping[int, int], connection: Connection
+    written: Sequence[int],
+    deleted: Sequence[int],
+    written_until: Mapping[int, int],
+    now: datetime,
+    connection: Connection,
 ) -> None:
     for some in in_batches(written):
         chosen = _rows.vector_id.in_(some)
@@ -211,7 +246,12 @@ def _settle(
         stored = case((_rows.state == WAITING, STORED), else_=_rows.state)
         connection.execute(update(milvus_rows).where(chosen).values(state=stored, claimed_until=None))
     for some in in_batches(deleted):
-        connection.execute(delete(milvus_rows).where(_rows.vector_id.in_(some), _rows.state == DELETING))
+        chosen = _rows.vector_id.in_(some) & (_rows.state == DELETING)
+        counts = select(_rows.model_id, func.count()).where(chosen).group_by(_rows.model_id)
+        for model_id, count in connection.execute(counts).all():
+            values = {"model": model_id, "deletions": count, "due": now + COMPACT_EVERY}
+            connection.execute(_COUNT_DELETIONS, values)
+        connection.execute(delete(milvus_rows).where(chosen))
     for database_id, timestamp in sorted(written_until.items()):
         connection.execute(_WRITTEN_UNTIL, {"database": database_id, "timestamp": timestamp})
 

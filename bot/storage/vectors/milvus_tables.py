@@ -54,6 +54,15 @@ milvus_databases = Table(
     Column("written_until", BigInteger, nullable=False),
 )
 
+# How many vectors of a model were deleted that may still be in Milvus's files, and when to compact those.
+milvus_compactions = Table(
+    "milvus_compactions",
+    _metadata,
+    Column("model_id", String(255), primary_key=True),
+    Column("deletions", BigInteger, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+)
+
 # The numbers are WAITING and DELETING.
 _SQLITE_ADDED = """
 CREATE TRIGGER IF NOT EXISTS milvus_added AFTER INSERT ON embedded_vectors BEGIN

@@ -41,6 +41,7 @@ class RecordingEngine:
     vectors: dict[str, dict[int, NewVector]] = field(default_factory=dict)
     inserted: list[int] = field(default_factory=list)
     searched: list[VectorQuery] = field(default_factory=list)
+    compacted: list[str] = field(default_factory=list)
     error: BackendError | None = None
     before_insert: Callable[[], object] | None = None
     timestamp: int = 1000
@@ -72,6 +73,10 @@ class RecordingEngine:
         self._check()
         for vector_id in vector_ids:
             self._of(model_id).pop(vector_id, None)
+
+    async def compact(self, model_id: str) -> None:
+        self._check()
+        self.compacted.append(model_id)
 
     async def search(self, model_id: str, query: VectorQuery) -> Mapping[int, float]:
         self._check()

@@ -16,7 +16,7 @@ from bot.domain.errors import BackendDown, BackendRefused
 from bot.domain.identifiers import DataId, EntityId
 from bot.domain.pictures import Picture
 from bot.storage.sql_storage import SqlStorage
-from bot.storage.vectors.milvus_queue import CLAIM, SqlMilvusQueue
+from bot.storage.vectors.milvus_queue import CLAIM, COMPACT_AGAIN, COMPACT_EVERY, SqlMilvusQueue
 from tests.fakes.features import DIMENSIONS, FakeFeatureExtractor, FakeVerifier, random_picture
 from tests.unit.adapters.milvus.harness import BRAND, PARTS, RecordingEngine, add, best, fill, stray_vector
 
@@ -192,6 +192,22 @@ async def test_reindexed_database_moves_to_the_new_models_collection(harness: Ha
     assert await other.replicator.drop_unused() == 1
     assert await best(other.visual, PARTS, 2) == "part_2"
     assert list(harness.engine.vectors) == ["another"]
+
+
+async def test_deleted_vectors_leave_the_files_after_a_day(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(harness.visual, PARTS, range(3))
+    await harness.visual.delete_images(PARTS, EntityId("part_1"))
+    assert await harness.replicator.compact() == 0
+    now = datetime.now(UTC)
+    monkeypatch.setattr(harness.queue, "_clock", lambda: now + COMPACT_EVERY + timedelta(minutes=1))
+    harness.engine.error = BackendDown("away")
+    with pytest.raises(BackendDown):
+        await harness.replicator.compact()
+    harness.engine.error = None
+    monkeypatch.setattr(harness.queue, "_clock", lambda: now + COMPACT_EVERY + 2 * COMPACT_AGAIN)
+    assert (await harness.replicator.compact(), harness.engine.compacted) == (1, [MODEL])
+    monkeypatch.setattr(harness.queue, "_clock", lambda: now + 9 * COMPACT_EVERY)
+    assert await harness.replicator.compact() == 0
 
 
 async def test_search_names_workspace_and_hidden_images(harness: Harness) -> None:
