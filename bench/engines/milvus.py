@@ -82,7 +82,7 @@ async def _measured(
 
     async def nearest(probe: Floats) -> list[int]:
         query = NeighbourQuery(probe[np.newaxis], np.zeros((0, 32), np.uint8), WANTED)
-        fetched = await finder.fetch(store, SEARCHED, query, ())  # type: ignore[arg-type]
+        fetched = await finder.fetch(store, SEARCHED, query, ())
         _, found = await store.snapshot(lambda rows: finder.search(rows, SEARCHED, fetched))
         return list(found.cosines)
 

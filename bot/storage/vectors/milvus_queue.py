@@ -246,12 +246,12 @@ def _settle(
         stored = case((_rows.state == WAITING, STORED), else_=_rows.state)
         connection.execute(update(milvus_rows).where(chosen).values(state=stored, claimed_until=None))
     for some in in_batches(deleted):
-        chosen = _rows.vector_id.in_(some) & (_rows.state == DELETING)
-        counts = select(_rows.model_id, func.count()).where(chosen).group_by(_rows.model_id)
+        gone = _rows.vector_id.in_(some) & (_rows.state == DELETING)
+        counts = select(_rows.model_id, func.count()).where(gone).group_by(_rows.model_id)
         for model_id, count in connection.execute(counts).all():
             values = {"model": model_id, "deletions": count, "due": now + COMPACT_EVERY}
             connection.execute(_COUNT_DELETIONS, values)
-        connection.execute(delete(milvus_rows).where(chosen))
+        connection.execute(delete(milvus_rows).where(gone))
     for database_id, timestamp in sorted(written_until.items()):
         connection.execute(_WRITTEN_UNTIL, {"database": database_id, "timestamp": timestamp})
 
