@@ -61,7 +61,12 @@ class _Channel:
         place, rest = divmod(number, self._messages // len(self._paths))
         if not rest and place < len(self._paths):
             path = self._paths[place]
-            file = {"id": f"F{number:06}", "name": path.name, "mimetype": "image/jpeg", "size": len(self._contents[place])}
+            file = {
+                "id": f"F{number:06}",
+                "name": path.name,
+                "mimetype": "image/jpeg",
+                "size": len(self._contents[place]),
+            }
             said["files"] = [file | {"url_private": f"{self._origin}/files/{place}"}]
         return said
 
