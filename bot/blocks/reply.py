@@ -9,6 +9,7 @@ from typing import Protocol
 from bot.blocks.button_state import InteractionState
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import (
+    ACCESSIBILITY_LABEL,
     BUTTON_TEXT,
     CONFIRM_BUTTON,
     CONFIRM_TEXT,
@@ -105,17 +106,39 @@ def plain_text(text: str, max_length: int) -> Block:
     return {"type": "plain_text", "text": shorten(text, max_length), "emoji": False}
 
 
-def button(text: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
-    """Return a button; ``style`` is ``primary``, ``danger`` or empty."""
+def button(
+    text: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None, about: str = ""
+) -> Block:
+    """Return a button.
+
+    Args:
+        text: what is on it.
+        action_id: what it does.
+        value: what it carries.
+        style: ``primary``, ``danger`` or empty.
+        confirm: the dialog that asks before it is pressed, if there is one.
+        about: what it acts on, for screen readers, where a message has several buttons with this text.
+
+    """
     element: Block = {
         "type": "button",
         "text": plain_text(text, BUTTON_TEXT),
         "action_id": str(action_id),
         "value": value,
+        **accessibility_label(text, about),
     }
     if style:
         element["style"] = style
     return element if confirm is None else element | {"confirm": confirm}
+
+
+def accessibility_label(text: str, about: str) -> Block:
+    """Return what screen readers call a button; nothing without ``about``.
+
+    It begins with the button's text, so that voice control finds the button by it.
+    """
+    label = shorten(f"{text}: {one_line(about)}", ACCESSIBILITY_LABEL)
+    return {"accessibility_label": label} if about else {}
 
 
 def page_buttons(action_id: str, previous: InteractionState | None, following: InteractionState | None) -> list[Block]:
@@ -169,14 +192,17 @@ def buttons(elements: Sequence[Block], block_id: str = "") -> Block:
     return _named({"type": "actions", "elements": list(elements)}, block_id)
 
 
-def feedback_buttons(action_id: str, positive: tuple[str, str], negative: tuple[str, str], block_id: str) -> Block:
+def feedback_buttons(
+    action_id: str, positive: tuple[str, str], negative: tuple[str, str], block_id: str, about: str = ""
+) -> Block:
     """Return a row that asks for a thumb up or down. ``positive`` and ``negative``: what it means, and the value.
 
-    Where Slack refuses it, ``fallback.with_plain_buttons`` shows ordinary buttons.
+    ``about``: what is judged, for screen readers, where a message has several rows. Where Slack refuses it,
+    ``fallback.with_plain_buttons`` shows ordinary buttons.
     """
     element: Block = {"type": "feedback_buttons", "action_id": str(action_id)}
     for name, (text, value) in (("positive_button", positive), ("negative_button", negative)):
-        element[name] = {"text": plain_text(text, BUTTON_TEXT), "value": value}
+        element[name] = {"text": plain_text(text, BUTTON_TEXT), "value": value, **accessibility_label(text, about)}
     return _named({"type": "context_actions", "elements": [element]}, block_id)
 
 

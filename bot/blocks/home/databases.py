@@ -38,12 +38,11 @@ def _entry(home: HomeContent, info: DatabaseInfo) -> tuple[Block, ...]:
         picture = home.pictures.get(newest.data_id, NO_PICTURE)
         text = with_picture(text, picture, wording.newest_alt(name, newest.entity))
     value = NameState(database=name).encode() or ""
-    actions = [button(labels.ADD, ActionId.ADD_PICTURES, value)]
+    actions = [button(labels.ADD, ActionId.ADD_PICTURES, value, about=name)]
     if info.images:
-        actions.insert(
-            0, button(labels.BROWSE, f"{ActionId.LIST_PAGE}:browse", ListState(database=name).encode() or "")
-        )
+        page = ListState(database=name).encode() or ""
+        actions.insert(0, button(labels.BROWSE, f"{ActionId.LIST_PAGE}:browse", page, about=name))
     if home.changeable is None or name in home.changeable:
-        actions.append(button(labels.SETTINGS, ActionId.DATABASE_SETTINGS, value))
+        actions.append(button(labels.SETTINGS, ActionId.DATABASE_SETTINGS, value, about=name))
         actions.append(overflow(ActionId.DATABASE_MENU, [option(labels.REPORT, f"{REPORT}|{name}")]))
     return text, buttons(actions)

@@ -53,8 +53,8 @@ def known_images_reply(database: str, known: Sequence[KnownImage]) -> Reply:
         return known_reply(known[0])
     text = wording.already_added_several(database, len(known))
     shown = [
-        [section(wording.already_added(database, one.record.entity, one.asked, one.name)), *_details(one)]
-        for one in known[:MAX_KNOWN_SHOWN]
+        [section(wording.already_added(database, one.record.entity, one.asked, one.name)), *_details(one, number)]
+        for number, one in enumerate(known[:MAX_KNOWN_SHOWN], start=1)
     ]
 
     def build(kept: int) -> list[Block]:
@@ -76,15 +76,19 @@ def with_previews(remarks: Sequence[Reply], names: Sequence[str]) -> list[Reply]
     return [*remarks, mrkdwn_reply(text)]
 
 
-def _details(known: KnownImage) -> list[Block]:
-    """Return score, origin and note. If the author gave another id, a button lets people change the image's."""
+def _details(known: KnownImage, number: int = 0) -> list[Block]:
+    """Return score, origin and note. If the author gave another id, a button lets people change the image's.
+
+    ``number`` is the image's place in a message about several.
+    """
     record = known.record
     note = sendable(record.note)
     value = ImageState(database=record.database.name, image=record.data_id).encode() if known.asked else None
+    about = labels.image_in_list(number, record.entity) if number else ""
     return [
         context_block(f"*{score_text(IDENTICAL)}*  ·  {Verdict.SAME}  ·  {provenance(record)}"),
         *([verbatim(note, MAX_NOTE_SHOWN)] if note else []),
-        *([buttons([button(labels.EDIT, ActionId.EDIT_IMAGE, value)])] if value else []),
+        *([buttons([button(labels.EDIT, ActionId.EDIT_IMAGE, value, about=about)])] if value else []),
     ]
 
 

@@ -36,6 +36,7 @@ def with_plain_buttons(blocks: Sequence[Block]) -> tuple[Block, ...]:
 def _plain(element: Block) -> list[Block]:
     return [
         button(element[name]["text"]["text"], f"{element['action_id']}:{name}", element[name]["value"])
+        | {key: label for key, label in element[name].items() if key == "accessibility_label"}
         for name in ("positive_button", "negative_button")
     ]
 

@@ -107,7 +107,8 @@ def _image(rank: int, found: FoundImage, page: FoundPage) -> Block:
     while passages and length("\n".join([title, *passages, details])) > SECTION_TEXT:
         passages.pop()
     picture = page.pictures.get(record.data_id, NO_PICTURE)
-    return with_picture(section("\n".join([title, *passages, details])), picture, str(record.entity))
+    alt_text = wording.found_alt(rank, record.database.name, record.entity, record.note)
+    return with_picture(section("\n".join([title, *passages, details])), picture, alt_text)
 
 
 def _headline(found: FoundImage) -> tuple[list[str], FoundPassage | None]:

@@ -35,9 +35,9 @@ def history_reply(given: HistoryImport, estimate: str = "") -> Reply:
     return mrkdwn_reply(text, context_block(" · ".join(details)), buttons(_controls(given), BlockId.BUTTONS))
 
 
-def past_pictures_button(channel: str) -> Block:
-    """Return the button that adds a channel's past pictures."""
-    return button(labels.ADD_PAST, ActionId.IMPORT_HISTORY, NameState(channel=channel).encode() or "")
+def past_pictures_button(channel: str, about: str = "") -> Block:
+    """Return the button that adds a channel's past pictures; ``about`` tells several of them apart."""
+    return button(labels.ADD_PAST, ActionId.IMPORT_HISTORY, NameState(channel=channel).encode() or "", about=about)
 
 
 def _controls(given: HistoryImport) -> list[Block]:

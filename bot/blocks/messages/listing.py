@@ -90,8 +90,9 @@ def listing_reply(
     for note_shown, with_pictures, with_actions in _DETAIL_LEVELS:
         images = [
             block
-            for record in records[:IMAGES_PER_PAGE]
+            for number, record in enumerate(records[:IMAGES_PER_PAGE], start=state.offset + 1)
             for block in _image(
+                number,
                 record,
                 pictures if with_pictures else {},
                 note_shown,
@@ -163,10 +164,15 @@ def _order_row(state: ListState, total: int) -> list[Block]:
 
 
 def _image(
-    record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_shown: int, choices: ImageChoices | None
+    number: int,
+    record: ImageRecord,
+    pictures: Mapping[DataId, PictureRef],
+    note_shown: int,
+    choices: ImageChoices | None,
 ) -> list[Block]:
     """Return an image: its picture as large as Slack shows one, its note, id and origin, and what to do with it."""
-    picture = image_of(pictures.get(record.data_id, NO_PICTURE), str(record.entity))
+    alt_text = wording.listed_alt(number, record.database.name, record.entity, record.note)
+    picture = image_of(pictures.get(record.data_id, NO_PICTURE), alt_text)
     words = headline(record.note, note_shown)
     title = wording.entity_title(record.entity, automatic=record.named_automatically)
     if words:
@@ -175,11 +181,11 @@ def _image(
         title += f"{SEPARATOR}{wording.photos_of_entity(choices.photos)}"
     text = section(f"{title}\n{capitalised(provenance(record))}")
     note = "" if words else sendable(record.note)
-    actions = [] if choices is None else _image_actions(record, choices)
+    actions = [] if choices is None else _image_actions(number, record, choices)
     return [*([picture] if picture else []), text, *([verbatim(note, note_shown)] if note else []), *actions]
 
 
-def _image_actions(record: ImageRecord, choices: ImageChoices) -> list[Block]:
+def _image_actions(number: int, record: ImageRecord, choices: ImageChoices) -> list[Block]:
     """Return the row of an image: a button, and a menu with the other actions that the reader may take."""
     image = ImageState(database=record.database.name, image=record.data_id)
     wanted = [
@@ -188,11 +194,12 @@ def _image_actions(record: ImageRecord, choices: ImageChoices) -> list[Block]:
         *([(labels.MOVE, MOVE), (labels.DELETE_THIS, DELETE)] if choices.may_change else []),
     ]
     options = [option(label, value) for label, name in wanted if (value := encode_image_option(name, image))]
-    edit = image.encode()
-    elements = [button(labels.EDIT, ActionId.EDIT_IMAGE, edit)] if choices.may_change and edit else []
+    edit, about = image.encode(), labels.image_in_list(number, record.entity)
+    elements = [button(labels.EDIT, ActionId.EDIT_IMAGE, edit, about=about)] if choices.may_change and edit else []
     if len(options) == 1:
         # A menu has at least two options.
-        elements.append(button(labels.FIND_SIMILAR, f"{ActionId.IMAGE_MENU}:similar", options[0]["value"]))
+        value = options[0]["value"]
+        elements.append(button(labels.FIND_SIMILAR, f"{ActionId.IMAGE_MENU}:similar", value, about=about))
     elif options:
         elements.append(overflow(ActionId.IMAGE_MENU, options))
     return [buttons(elements)] if elements else []

@@ -79,14 +79,19 @@ class ShownReport:
 
 def reports_reply(shown: Sequence[ShownReport]) -> Reply:
     """Return the message about the reposts of one message, or several if they don't fit."""
-    parts = [_blocks(one, number if len(shown) > 1 else 0) for number, one in enumerate(shown, start=1)]
+    parts, described = (
+        [_blocks(one, number if len(shown) > 1 else 0, described=each) for number, one in enumerate(shown, start=1)]
+        for each in (False, True)
+    )
     messages: list[Reply] = []
     start = 0
     while start < len(parts):
         end = start + 1
         while end < min(len(parts), start + REPORTS_IN_MESSAGE) and fits(_joined(parts, shown, start, end + 1)):
             end += 1
-        blocks = _joined(parts, shown, start, end)
+        # Labels for screen readers never push a report out of the message that had it.
+        whole = _joined(described, shown, start, end)
+        blocks = whole if fits(whole) else _joined(parts, shown, start, end)
         about = shown[start].report.about
         copies = all(one.first is None or one.first.verdict.is_copy for one in shown[start:end])
         channel = about.channel if shown[start].elsewhere else ""
@@ -147,17 +152,21 @@ def forget_question(state: ReportState, entity: str, database: str) -> Reply:
     return mrkdwn_reply(wording.forget_question(entity_code(entity), database), buttons(row, BlockId.BUTTONS))
 
 
-def _blocks(one: ShownReport, number: int) -> list[Block]:
+def _blocks(one: ShownReport, number: int, *, described: bool) -> list[Block]:
+    """Return a report; ``described``: with all that tells screen readers its pictures and buttons apart."""
     first = one.first
     name = _name(one.report)
+    plain = shorten(one_line(one.report.about.name), MAX_NAME)
     suffix = f"_{one.report.id}"
+    alt_texts = wording.alt_texts(first.entity if first else "", plain, number)
+    original_alt, repost_alt = alt_texts if described else (wording.ORIGINAL_ALT, wording.REPOST_ALT)
     before = f"*{number}. {name}*\n" if number else ""
     before += _sentence(one, first) if first is not None else wording.ORIGINAL_GONE
     blocks = [
         with_picture(
-            section(before, f"{BlockId.SUMMARY}{suffix}"), first.picture if first else NO_PICTURE, wording.ORIGINAL_ALT
+            section(before, f"{BlockId.SUMMARY}{suffix}"), first.picture if first else NO_PICTURE, original_alt
         ),
-        with_picture(section(_now(one, "" if number else name)), one.asked, wording.REPOST_ALT),
+        with_picture(section(_now(one, "" if number else name)), one.asked, repost_alt),
     ]
     if first is not None:
         blocks.append(context_block(_details(first)))
@@ -167,7 +176,7 @@ def _blocks(one: ShownReport, number: int) -> list[Block]:
         blocks.append(context_block(" ".join(remarks)))
     if log := [wording.logged(taken) for taken in one.report.actions[-MAX_LOGGED:]]:
         blocks.append(context_block("\n".join(log)))
-    return [*blocks, *_rows(one, suffix)]
+    return [*blocks, *_rows(one, suffix, labels.report_of(number) if number and described else "")]
 
 
 def _sentence(one: ShownReport, first: EarlierPosting) -> str:
@@ -197,7 +206,7 @@ def _details(first: EarlierPosting) -> str:
     return _SEPARATOR.join(filter(None, parts))
 
 
-def _rows(one: ShownReport, suffix: str) -> list[Block]:
+def _rows(one: ShownReport, suffix: str, about: str) -> list[Block]:
     if not one.has_buttons:
         return []
     report, state = one.report, ReportState(report=str(one.report.id))
@@ -210,7 +219,7 @@ def _rows(one: ShownReport, suffix: str) -> list[Block]:
             (ReportAction.ASK, wording.ASK_TO_REMOVE, ActionId.REPORT_ASK),
         )
         row += [
-            button(label, f"{name}{_id(suffix)}", value)
+            button(label, f"{name}{_id(suffix)}", value, about=about)
             for action, label, name in offered
             if report.taken(action) is None and (action is not ReportAction.ASK or report.about.author)
         ]
@@ -223,6 +232,7 @@ def _rows(one: ShownReport, suffix: str) -> list[Block]:
             wording.undo(taken.action),
             f"{ActionId.REPORT_UNDO}:{taken.id}",
             replace(state, taken=str(taken.id)).encode() or "",
+            about=about,
         )
         for taken in report.standing
         if taken.is_undoable(one.now)

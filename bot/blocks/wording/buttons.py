@@ -73,6 +73,36 @@ def add_to(entity: str) -> str:
     return f"Add to {entity}"
 
 
+def match_of(rank: int, entity: str) -> str:
+    """Return which match a button is about, for screen readers."""
+    return f"match {rank}, {entity}"
+
+
+def match_of_picture(number: int, entity: str) -> str:
+    """Return the match of which picture a button is about, for screen readers."""
+    return f"picture {number}, {entity}"
+
+
+def image_in_list(number: int, entity: str) -> str:
+    """Return which image of a list a button is about, for screen readers."""
+    return f"image {number}, {entity}"
+
+
+def channel_in_list(number: int, mode: str) -> str:
+    """Return which channel of App Home a button is about, for screen readers, which have just read its name."""
+    return f"channel {number}, {mode}"
+
+
+def part_of_message(number: int) -> str:
+    """Return about which of several answers in one message a button is, for screen readers."""
+    return f"answer {number}"
+
+
+def report_of(number: int) -> str:
+    """Return which report of a message a button is about, for screen readers. Four reports just fit into a message."""
+    return f"report {number}"
+
+
 def all_photos(number: int) -> str:
     """Return the label of the button that shows all pictures of an entity."""
     return f"All {number:,} photos"

@@ -18,6 +18,12 @@ WORDS_OR_IMAGE = "Search with an image or with words, not both."
 SEARCH_ALL = "Search all databases"
 
 
+def found_alt(rank: int, database: str, entity: str, note: str = "") -> str:
+    """Return what a picture that was found shows, for people who don't see it."""
+    about = f", {one_line(note)}" if note.strip() else ""
+    return f"Result {rank}, from {database}: {entity}{about}"
+
+
 def summary(question: str, database: str, number: int, start: int, shown: int, *, is_cut: bool) -> str:
     """Return the first line about what was found.
 

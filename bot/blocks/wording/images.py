@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.blocks.mrkdwn import code, count, count_images, entity_code
+from bot.blocks.mrkdwn import code, count, count_images, entity_code, one_line
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseName
 from bot.domain.matches import Verdict
@@ -34,6 +34,12 @@ def added_by_previews(names: Sequence[str], number: int) -> str:
     shown += f" {and_more(number - len(names))}" if number > len(names) else ""
     what = ("its preview", "the file") if number == 1 else ("their previews", "the files")
     return f"Added {shown} by {what[0]}, because {what[1]} can't be read as {'an image' if number == 1 else 'images'}."
+
+
+def listed_alt(number: int, database: str, entity: str, note: str = "") -> str:
+    """Return what a picture of a list shows, for people who don't see it."""
+    about = f", {one_line(note)}" if note.strip() else ""
+    return f"Image {number} in {database}: {entity}{about}"
 
 
 def added(database: str, entity: str, name: str = "") -> str:

@@ -162,7 +162,10 @@ async def test_listing_shows_pictures_and_accepts_a_prefix(slack: FakeSlack, sta
     assert "About valve_1" in answer.everything
     assert "gasket" not in answer.everything
     pictures = [block for block in answer.blocks if block["type"] == "image"]
-    assert [picture["alt_text"] for picture in pictures] == ["valve_2", "valve_1"]
+    assert [picture["alt_text"] for picture in pictures] == [
+        "Image 1 in parts: valve_2, About valve_2",
+        "Image 2 in parts: valve_1, About valve_1",
+    ]
 
 
 async def test_listing_leaves_out_images_hidden_from_the_reader(slack: FakeSlack, start: Start) -> None:

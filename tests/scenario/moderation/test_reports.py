@@ -63,8 +63,8 @@ async def test_report_says_who_posted_the_image_first(slack: FakeSlack, app: Sla
     assert "time since" not in said
     # Both pictures are next to the text, each with a text for screen readers.
     assert [picture["alt_text"] for picture in shown_pictures(report)] == [
-        "The earlier image",
-        "The image that was posted again",
+        "The earlier image: bicycle",
+        "The image that was posted again: mine.png",
     ]
     assert report.text.startswith("An image from")
 

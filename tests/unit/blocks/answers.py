@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from bot.blocks import limits
 from bot.blocks.button_state import SearchState, decode_option
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.results.matches import PresentationOptions
+from bot.blocks.mrkdwn import one_line
 from bot.blocks.reply import Reply
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelMode
@@ -37,6 +39,10 @@ _OURS = re.compile(
     r"|<!date\^-?\d+\^\{ago\}\|\d\d:\d\d UTC>"
     r"|<https://fake\.slack\.com/[!-;=?-~]*\|(original message|the picture)>"
 )
+LABEL = 75
+"""Slack's limit for an ``accessibility_label``."""
+
+_FILE_NAME = re.compile(r"[^,:]*\.(png|jpe?g|gif|webp|heic|tiff?)", re.IGNORECASE)
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -51,6 +57,7 @@ def check(reply: Reply) -> None:
     assert reply.text.strip()
     assert "<" not in _OURS.sub("", reply.text)
     harmless(blocks)
+    accessible(blocks)
     json.dumps([reply.text, reply.blocks], ensure_ascii=False).encode()
 
 
@@ -58,6 +65,42 @@ def check_view(view: dict[str, Any]) -> None:
     """Check a modal or App Home in the same way."""
     assert block_kit.view_problems(view) == []
     harmless(view["blocks"])
+    accessible(view["blocks"])
+
+
+def accessible(blocks: list[dict[str, Any]]) -> None:
+    """Check that screen readers tell all buttons apart, and describe every picture."""
+    buttons = [one for one in parts_of(blocks) if "value" in one and one.get("type", "button") == "button"]
+    # Options of menus have no type and no label: Slack reads their text.
+    buttons = [one for one in buttons if "type" in one or one in feedback_of(blocks)]
+    seen = Counter(one["text"]["text"] for one in buttons)
+    labels = [one["accessibility_label"] for one in buttons if "accessibility_label" in one]
+    assert len(set(labels)) == len(labels)
+    for one in buttons:
+        text, label = one["text"]["text"], one.get("accessibility_label")
+        assert label is not None or seen[text] == 1, text
+        if label is not None:
+            # Voice control finds a button by the words on it.
+            assert label.startswith(f"{text}: ")
+            assert 1 <= block_kit.length(label) <= LABEL
+            assert label == one_line(label)
+    for picture in (one for one in parts_of(blocks) if one.get("type") == "image"):
+        assert picture["alt_text"].strip()
+        assert not _FILE_NAME.fullmatch(picture["alt_text"].strip())
+        assert " " in picture["alt_text"].strip()
+
+
+def feedback_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the buttons of rows that ask for a thumb up or down."""
+    rows = [one for one in parts_of(blocks) if one.get("type") == "feedback_buttons"]
+    return [row[name] for row in rows for name in ("positive_button", "negative_button")]
+
+
+def parts_of(value: Any) -> list[dict[str, Any]]:
+    """Return every object of blocks, however deep."""
+    if isinstance(value, dict):
+        return [value, *(one for child in value.values() for one in parts_of(child))]
+    return [one for child in value for one in parts_of(child)] if isinstance(value, list) else []
 
 
 def harmless(blocks: list[dict[str, Any]]) -> None:

@@ -158,7 +158,8 @@ def compare_button(ranked: RankedAnswer, search: SearchState | None) -> Block | 
     state = comparison_of(ranked, search)
     value = state.encode() if state else None
     # Each match of a message has a button of its own.
-    return button(labels.COMPARE, f"{ActionId.COMPARE}:{ranked.rank}", value) if value else None
+    about = labels.match_of(ranked.rank, ranked.match.entity)
+    return button(labels.COMPARE, f"{ActionId.COMPARE}:{ranked.rank}", value, about=about) if value else None
 
 
 def actions_for_several(

@@ -13,6 +13,7 @@ from bot.blocks.messages.image_details import NO_PICTURE, with_picture
 from bot.blocks.messages.results.matches import PresentationOptions, RankedAnswer, alt_text_of, match_text
 from bot.blocks.mrkdwn import code, one_line
 from bot.blocks.reply import Reply, button, buttons, feedback_buttons, mrkdwn_reply, section
+from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import results as results_wording
 from bot.blocks.wording.channels import feedback as wording
 from bot.domain.identifiers import DatabaseName
@@ -29,7 +30,8 @@ def feedback_row(ranked: RankedAnswer, options: PresentationOptions, number: int
     values = [replace(right, right=is_right).encode() or "" for is_right in (True, False)]
     block_id = f"{BlockId.FEEDBACK}_{number}" if number else BlockId.FEEDBACK
     action_id = f"{ActionId.FEEDBACK}:{number}" if number else ActionId.FEEDBACK
-    return [feedback_buttons(action_id, (wording.RIGHT, values[0]), (wording.WRONG, values[1]), block_id)]
+    about = labels.match_of_picture(number, ranked.match.entity) if number else ""
+    return [feedback_buttons(action_id, (wording.RIGHT, values[0]), (wording.WRONG, values[1]), block_id, about)]
 
 
 def _state_of(ranked: RankedAnswer, search: SearchState, fingerprint: bytes) -> FeedbackState | None:

@@ -116,6 +116,22 @@ def done_already(taken: TakenAction) -> str:
     return f"That report is settled already: “{_WORDS[taken.action]}”. It shows who did that. Undo it first."
 
 
+def alt_texts(entity: str, name: str, number: int) -> tuple[str, str]:
+    """Return what the earlier picture and the one that was posted again show, for people who don't see them.
+
+    Args:
+        entity: the id of the earlier image; empty if it is gone.
+        name: the name of the file that was posted again.
+        number: which report of a message it is; 0 for the only one.
+
+    """
+    original = f"{ORIGINAL_ALT}: {entity}" if entity else ORIGINAL_ALT
+    if number:
+        # The line beside the picture has the name, and several reports just fit into a message.
+        return f"{number}. {original}", f"{number}. {REPOST_ALT}"
+    return original, f"{REPOST_ALT}: {name}" if name else REPOST_ALT
+
+
 def forget_question(entity: str, database: str) -> str:
     """Return the question before an original is deleted; ``entity`` is formatted."""
     return f"Delete {entity} from `{database}` for everyone? You can undo it for 10 minutes."
