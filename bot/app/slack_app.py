@@ -95,6 +95,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         links = await media_links(settings, services.storage)
         dependencies = build_dependencies(settings, services, infrastructure, links)
         stack.push_async_callback(dependencies.updates.close)
+        stack.push_async_callback(dependencies.statuses.close)
         installations = InstallationRecords(store, identity.workspace if identity else "", verified_at)
         runner = workers.job_runner(dependencies, infrastructure, services.removal, installations)
         worker = JobWorker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)

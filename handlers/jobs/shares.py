@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -43,6 +43,7 @@ from handlers.replies.known_databases import KnownDatabases
 from handlers.replies.picture_lookup import MAX_MATCHES
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
 from handlers.replies.text_updates import TextUpdates
+from handlers.replies.thread_status import Thread, ThreadStatuses, waited_s
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache
 from handlers.slack.files import PictureReader, SharedFileReader
@@ -71,6 +72,7 @@ class ShareRunner:
         reports: ReportSender,
         directories: DirectoryCache,
         updates: TextUpdates,
+        statuses: ThreadStatuses,
         usage: UsageCounter,
     ) -> None:
         self._clients = clients
@@ -84,6 +86,7 @@ class ShareRunner:
         self._reports = reports
         self._directories = directories
         self._updates = updates
+        self._statuses = statuses
         self._usage = usage
         known = KnownDatabases(lookup, channel_settings, directories)
         self._captions = CaptionReader(lookup, known, channel_settings)
@@ -163,10 +166,19 @@ class ShareRunner:
         wanted = [file for file in wanted if file.id not in answer.answered]
         if answer.is_complete or not wanted:
             return
-        async with answer.progress() if has_progress else contextlib.nullcontext():
+        async with self._progress(job, message, client, answer) if has_progress else contextlib.nullcontext():
             share = await self._share(job, message, client, binding, wanted)
             if share is not None:
                 await self._handle(share, mode, answer)
+
+    @contextlib.asynccontextmanager
+    async def _progress(
+        self, job: Job, message: ImageShare, client: AsyncWebClient, answer: ThreadAnswer
+    ) -> AsyncIterator[None]:
+        """Show a status in the thread if the answer takes a moment, and say that the work goes on if it takes long."""
+        thread = Thread(message.workspace, message.channel, message.reply_to, waited_s(job.created_at))
+        async with self._statuses.shown(client, thread, lambda: bool(answer.posted)), answer.progress():
+            yield
 
     async def _share(
         self,

@@ -25,6 +25,7 @@ from handlers.parsing.payloads import Mention, parse_mention
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
+from handlers.replies.thread_status import Thread
 
 
 class MentionListener:
@@ -99,7 +100,10 @@ class MentionListener:
         ]
         reader = requester.as_reader if mention.channel.startswith("D") else requester.channel_reader
         work = self._answers.search(requester, reader, states)
-        await requester.reply_publicly(await with_progress(work, requester.reply_sentence))
+        thread, has_answer = Thread(mention.workspace, mention.channel, mention.thread_ts), False
+        async with self._dependencies.statuses.shown(client, thread, lambda: has_answer):
+            await requester.reply_publicly(await with_progress(work, requester.reply_sentence))
+            has_answer = True
 
     async def may_command(self, mention: Mention, client: AsyncWebClient) -> bool:
         """Return whether the author may give commands. Members of other organisations in a shared channel may not."""

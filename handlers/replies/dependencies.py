@@ -33,6 +33,7 @@ from bot.storage.ports.moderation import EditorSettings
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
 from handlers.replies.text_updates import TextUpdates
+from handlers.replies.thread_status import ThreadStatuses
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.directory import DirectoryCache
 
@@ -89,6 +90,7 @@ class SlackDependencies:
     directories: DirectoryCache
     uploads: ThumbnailUploads
     updates: TextUpdates
+    statuses: ThreadStatuses
     history: HistoryImports
     past_pages: PastPages
     history_calls_per_min: int

@@ -30,6 +30,7 @@ from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
 from handlers.replies.text_updates import TextUpdates
+from handlers.replies.thread_status import ThreadStatuses
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache
@@ -139,6 +140,7 @@ def build_dependencies(
         directories=directories,
         uploads=uploads,
         updates=TextUpdates(),
+        statuses=ThreadStatuses(),
         publish=TemporaryPictures(storage.relayed, links).publish if links else None,
         history=storage.history,
         past_pages=HistoryReader(directories),

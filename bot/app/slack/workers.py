@@ -60,6 +60,7 @@ def job_runner(
         reports=reports,
         directories=dependencies.directories,
         updates=dependencies.updates,
+        statuses=dependencies.statuses,
         usage=dependencies.usage,
     )
     imports = TableImportRunner(

@@ -50,6 +50,8 @@ class State:
         """Message before and after each edit, oldest first."""
         self.deleted: list[Message] = []
         self.reactions: list[Reaction] = []
+        self.statuses: dict[tuple[str, str], str] = {}
+        """Statuses that are shown now, by channel and thread."""
         self.failures: list[str] = []
         self.files: dict[str, HostedFile] = {}
         self.uploads: dict[str, Upload] = {}

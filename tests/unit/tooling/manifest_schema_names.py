@@ -64,6 +64,7 @@ METHOD_SCOPES = {
     "auth_revoke": NOTHING,
     "auth_teams_list": NOTHING,
     "auth_test": NOTHING,
+    "assistant_threads_setStatus": frozenset({"chat:write"}),
     "chat_delete": frozenset({"chat:write"}),
     "chat_getPermalink": NOTHING,
     "chat_postEphemeral": frozenset({"chat:write"}),

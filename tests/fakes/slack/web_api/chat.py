@@ -1,4 +1,4 @@
-"""``chat.*`` and ``reactions.*``."""
+"""``chat.*``, ``reactions.*`` and ``assistant.threads.setStatus``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class ChatMethods(WebApiMethods):
             "chat.update": self._update,
             "chat.delete": self._delete,
             "chat.getPermalink": self._permalink,
+            "assistant.threads.setStatus": self._set_status,
             "reactions.add": self._react,
             "reactions.remove": self._unreact,
         }
@@ -41,6 +42,8 @@ class ChatMethods(WebApiMethods):
                 metadata=args.get("metadata"),
             )
         )
+        # The app's message in a thread clears its status there.
+        self.state.statuses.pop((channel.id, thread), None)
         return {"channel": channel.id, "ts": message.ts, "message": message_object(self.state, message)}
 
     async def _post_ephemeral(self, args: Json, token: Token) -> Json:
@@ -84,6 +87,21 @@ class ChatMethods(WebApiMethods):
         message = self._own("cant_delete_message", channel.id, args, token)
         await self.state.remove(message)
         return {"channel": channel.id, "ts": message.ts}
+
+    async def _set_status(self, args: Json, token: Token) -> Json:
+        self.require(args, "channel_id", "thread_ts")
+        if "status" not in args:
+            raise self.fault("invalid_arguments", "missing status")
+        channel = self.visible({"channel": args["channel_id"]}, token)
+        if not channel.bot_is_member:
+            raise Refused("not_in_channel")
+        thread = (channel.id, str(args["thread_ts"]))
+        if not any((m.channel, m.ts) == thread for m in self.state.messages):
+            raise Refused("thread_not_found")
+        self.state.statuses.pop(thread, None)
+        if args["status"]:
+            self.state.statuses[thread] = str(args["status"])
+        return {}
 
     async def _permalink(self, args: Json, token: Token) -> Json:
         channel = self.visible(args, token)

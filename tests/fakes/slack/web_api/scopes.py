@@ -6,6 +6,7 @@ from tests.fakes.slack.state import State
 from tests.fakes.slack.values import Json, Workspace
 
 FIXED = {
+    "assistant.threads.setStatus": "chat:write",
     "chat.postMessage": "chat:write",
     "chat.postEphemeral": "chat:write",
     "chat.update": "chat:write",
