@@ -73,6 +73,25 @@ async def test_slow_answer_shows_a_status_and_ends_it(slack: FakeSlack, app: Sla
     assert statuses(slack) == [STATUS]
 
 
+@pytest.mark.usefixtures("_soon")
+async def test_question_about_a_thread_shows_a_status_there(slack: FakeSlack, app: SlackApp) -> None:
+    await settled(slack, app)
+    file = slack.host(VALVE, "valve.png")
+    shared = await slack.upload(file)
+    await slack.wait_for_reply(shared.channel, shared.ts)
+    await settled(slack, app)
+    slack.state.calls.clear()
+    file.held = released = asyncio.Event()
+    asked = await slack.say("what is this?", mention=True, thread_ts=shared.ts)
+    await until(lambda: slack.state.statuses)
+    assert slack.state.statuses == {(GENERAL, asked.thread_ts): STATUS}
+    released.set()
+    await until(lambda: len(slack.replies(shared.ts)) > 1)
+    await settled(slack, app)
+    assert slack.state.statuses == {}
+    assert statuses(slack) == [STATUS]
+
+
 async def test_quick_answer_asks_for_no_status(
     slack: FakeSlack, app: SlackApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
