@@ -39,11 +39,11 @@ from handlers.jobs.thread_answer import LeaseLost, ThreadAnswer
 from handlers.moderation.report_sender import ReportSender, Repost
 from handlers.parsing.payloads import ImageShare, SharedFile, decode_share
 from handlers.replies import delivery
+from handlers.replies.delivery.thread_status import Thread, ThreadStatuses, waited_s
 from handlers.replies.known_databases import KnownDatabases
 from handlers.replies.picture_lookup import MAX_MATCHES
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
 from handlers.replies.text_updates import TextUpdates
-from handlers.replies.thread_status import Thread, ThreadStatuses, waited_s
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache
 from handlers.slack.files import PictureReader, SharedFileReader

@@ -23,9 +23,9 @@ from handlers.parsing import grammar
 from handlers.parsing.grammar import mention_command
 from handlers.parsing.payloads import Mention, parse_mention
 from handlers.replies.answers import AnswerComposer
+from handlers.replies.delivery.thread_status import Thread
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
-from handlers.replies.thread_status import Thread
 
 
 class MentionListener:

@@ -30,10 +30,10 @@ from bot.storage.ports.history import HistoryImports
 from bot.storage.ports.home import HomeRecords, JobOverview
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.moderation import EditorSettings
+from handlers.replies.delivery.thread_status import ThreadStatuses
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
 from handlers.replies.text_updates import TextUpdates
-from handlers.replies.thread_status import ThreadStatuses
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.directory import DirectoryCache
 

@@ -26,11 +26,11 @@ from handlers.errors import ListenerWrapper
 from handlers.history.reading import HistoryReader
 from handlers.inbox.picture_sightings import PictureSightings
 from handlers.jobs.import_pictures import SaveFile
+from handlers.replies.delivery.thread_status import ThreadStatuses
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
 from handlers.replies.text_updates import TextUpdates
-from handlers.replies.thread_status import ThreadStatuses
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache

@@ -14,7 +14,7 @@ from bot.blocks.wording.errors import STATUS
 from bot.domain.errors import BackendTimeout
 from bot.domain.identifiers import WorkspaceId
 from handlers.replies import thread_status
-from handlers.replies.thread_status import STATUS_AFTER_S, Thread, ThreadStatuses
+from handlers.replies.delivery.thread_status import STATUS_AFTER_S, Thread, ThreadStatuses
 from tests.fakes.slack import GENERAL, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import VALVE
