@@ -13,7 +13,7 @@ from bot.app.slack_app import SlackApp
 from bot.blocks.wording.errors import STATUS
 from bot.domain.errors import BackendTimeout
 from bot.domain.identifiers import WorkspaceId
-from handlers.replies import thread_status
+from handlers.replies.delivery import thread_status
 from handlers.replies.delivery.thread_status import STATUS_AFTER_S, Thread, ThreadStatuses
 from tests.fakes.slack import GENERAL, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
