@@ -74,6 +74,12 @@ COMMANDS: Sequence[tuple[str, str, str, str]] = (
         "Read the text of all stored pictures now, instead of in the background. Run it again to continue.",
     ),
     (
+        "explain",
+        "maintenance.explanation",
+        _MAINTENANCE,
+        "Show why a search answers what it answers: its steps with times, its candidates with scores, a comparison.",
+    ),
+    (
         "reindex",
         "maintenance.engine",
         _MAINTENANCE,

@@ -129,19 +129,67 @@ class Caveat(StrEnum):
     """The picture that was searched for has practically one colour, so that similar images say little."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of a search, and how long it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateEvidence:
+    """What a back end found out about a candidate: the numbers behind its score and verdict.
+
+    ``fingerprint`` is the Hamming distance of the fingerprints, or None if they are too far apart. ``verified``:
+    whether the candidate was near enough to be compared point by point.
+    """
+
+    data_id: DataId
+    cosine: float
+    fingerprint: int | None
+    verified: bool
+    score: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEvidence:
+    """Why an answer is what it is: candidates, best first, and the steps in their order. For logs and operators.
+
+    It names candidates that readers in Slack may not see, so never show it to them.
+    """
+
+    candidates: tuple[CandidateEvidence, ...] = ()
+    stages: tuple[Stage, ...] = ()
+
+
+NO_EVIDENCE = SearchEvidence()
+"""The evidence of a back end that tells none."""
+
+
 class Matches(tuple[Match, ...]):  # noqa: SLOT001 - a tuple with attributes can't have slots
-    """The matches of a search, best first, with ``caveats``. ``cause``: the error that made them incomplete."""
+    """The matches of a search, best first, with ``caveats`` and ``evidence``.
+
+    ``cause``: the error that made them incomplete.
+    """
 
     caveats: frozenset[Caveat]
     cause: BackendError | None
+    evidence: SearchEvidence
 
     def __new__(
-        cls, matches: Iterable[Match] = (), caveats: Iterable[Caveat] = (), cause: BackendError | None = None
+        cls,
+        matches: Iterable[Match] = (),
+        caveats: Iterable[Caveat] = (),
+        cause: BackendError | None = None,
+        evidence: SearchEvidence = NO_EVIDENCE,
     ) -> Self:
         """Create an answer from matches that are already in order."""
         answer = super().__new__(cls, matches)
         answer.caveats = frozenset(caveats)
         answer.cause = cause
+        answer.evidence = evidence
         return answer
 
 

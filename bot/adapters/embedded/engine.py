@@ -24,8 +24,7 @@ from bot.adapters.embedded.ports import (
 )
 from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSearch
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
-from bot.adapters.embedded.retrieval.remote import RemoteNeighbourSearch
-from bot.adapters.embedded.search.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates
+from bot.adapters.embedded.search.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates, evidence_of
 from bot.adapters.embedded.search.item_search import find_items
 from bot.adapters.embedded.search.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
 from bot.adapters.embedded.store import NewImageRow, PackedFeatures, VectorRows, VectorStore, state_for_model
@@ -34,9 +33,10 @@ from bot.adapters.embedded.verification.point_completion import PointCompletion
 from bot.adapters.port import Capabilities, ImageToAdd
 from bot.domain.catalogue import ScoreFit
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
-from bot.domain.matches import MAX_RESULTS, Match, Matches, validate_limit
+from bot.domain.matches import MAX_RESULTS, Match, Matches, SearchEvidence, validate_limit
 from bot.domain.pages import ListedImage, Page, PageRequest
 from bot.domain.pictures import Picture
+from bot.telemetry.stages import StageTimer
 
 _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 1000, 1.0
 
@@ -168,13 +168,19 @@ class EmbeddedSearch:
             state = await self._store.snapshot(lambda rows: state_for_model(rows, database, self._extractor.model_id))
             if state.model_id is None:
                 return Matches()
+        timer = StageTimer()
         query_features = await self._extractor.extract_query(picture)
+        timer.end("features")
 
         async def find_part(part: QueryFeatures) -> Matches:
             return await self._find(database, part, PART_LIMIT, exclude, is_part=True)
 
-        whole = await self._find(database, query_features, limit, exclude)
-        return await add_matches_of_parts(whole, picture, limit, self._extractor, find_part)
+        whole = await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit, exclude))
+        parts = StageTimer()
+        found = await add_matches_of_parts(whole, picture, limit, self._extractor, find_part)
+        parts.end("parts")
+        stages = timer.stages + whole.evidence.stages + parts.stages
+        return Matches(found, found.caveats, found.cause, SearchEvidence(whole.evidence.candidates, stages))
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
         """Return the data ids of the images that are stored."""
@@ -245,6 +251,9 @@ class EmbeddedSearch:
 
         ``is_part``: the features are of a part of the query, which is searched for copies alone.
         """
+        timer = StageTimer()
+        embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
+        query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES) + len(exclude))
         state, found = self._neighbours.search(rows, database, query)
         if exclude:
             # Drop them before verification, which looks at the nearest candidates only.
@@ -252,19 +261,22 @@ class EmbeddedSearch:
                 rows.vector_ids_of(state.id, self._extractor.model_id, exclude), max(limit, CANDIDATES)
             )
         candidates = choose_candidates(found, rows, PART_CANDIDATES if is_part else VERIFIED_CANDIDATES)
+        timer.end("candidates")
         compared = None if is_part else region_of_items(query_features)
         if compared and not found.fingerprint_hits:
             compared.start_points()  # few such queries are copies
         scored_matches = self._verifier.verify(query_features, candidates, self.calibrator.curve_of(rows, state))
+        timer.end("verification")
         if compared and any(scored.verdict.is_copy for scored in scored_matches):
             compared.cancel_points()
         elif compared:
             scored_matches = find_items(
                 query_features, candidates, scored_matches, rows, self.points, is_complete=not exclude
             )
+        timer.end("items")
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])
-        return Matches(
+        matches = [
             Match(
                 *details[candidate.row_id],
                 scored.score,
@@ -274,7 +286,9 @@ class EmbeddedSearch:
                 aligned=scored.verdict.is_same_thing,
             )
             for candidate, scored in ranked
-        )
+        ]
+        examined = evidence_of([candidate for candidate, _ in ranked], matches)
+        return Matches(matches, evidence=SearchEvidence(examined, timer.stages))
 
 
 def pack_features(features: ImageFeatures) -> PackedFeatures:

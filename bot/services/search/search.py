@@ -11,11 +11,12 @@ from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DataId
-from bot.domain.matches import MAX_RESULTS, SIMILAR_SCORE, Caveat, Match, Matches, validate_limit
+from bot.domain.matches import MAX_RESULTS, SIMILAR_SCORE, Caveat, Match, Matches, SearchEvidence, validate_limit
 from bot.domain.pictures import Picture
 from bot.domain.texts import PictureText
 from bot.services.databases import find_database, require_in_both
 from bot.services.search.exclusions import Exclusions, NoExclusions
+from bot.services.search.explanation import log_answer
 from bot.services.search.grouping import FoundImage, each_image, group_by_entity
 from bot.services.search.learned_scores import NullScoreAdjustment, ScoreAdjustment
 from bot.services.search.result_cache import CachedMatches, NullResultCache, ResultCache
@@ -23,6 +24,7 @@ from bot.services.search.search_result import Readers, SearchResult
 from bot.services.text.ranker import DEPTH, NullTextRanker, TextRanker
 from bot.storage.ports.catalogue import Catalogue
 from bot.telemetry.metrics import Metrics, NullMetrics
+from bot.telemetry.stages import StageTimer
 
 DEFAULT_LIMIT = 10
 DEFAULT_MINIMUM = SIMILAR_SCORE
@@ -161,6 +163,7 @@ class SearchService:
             raise
         else:
             outcome = "found" if result.matches else "nothing"
+            log_answer(result)
             return result
         finally:
             self._metrics.searched(outcome, time.perf_counter() - started)
@@ -181,17 +184,21 @@ class SearchService:
         return min(MAX_RESULTS, self._visual.capabilities.max_results)
 
     async def _result(self, query: _Query, started: float, readers: Readers | None) -> SearchResult:
+        timer = StageTimer()
         found = await self._found(query, readers)
         while self._needs_more(query, found):
             query = replace(query, images=min(query.images * DEEPER, self._most))
             found = await self._found(query, readers)
+        timer.end("search")
         # After what the readers may not see is gone: the lead over a hidden image would tell of it.
         found = replace(found, matches=await self._adjustment.adjusted(query.info, found.matches))
+        timer.end("learned scores")
         if query.text is not None:
             found = replace(found, matches=await self._by_text(query.info.key, query.text, found, readers))
+        timer.end("text")
         minimum, images = query.minimum, found.images()
         grouped = group_by_entity(images, minimum, found.visible) if query.by_entity else each_image(images, minimum)
-        weaker, caveats = grouped.weaker, found.answer.matches.caveats
+        weaker, caveats, evidence = grouped.weaker, found.answer.matches.caveats, found.answer.matches.evidence
         return SearchResult(
             query.info,
             grouped.matches[: query.limit],
@@ -204,6 +211,7 @@ class SearchService:
             caveats=caveats - ({Caveat.SETTLING, Caveat.CROWDED_OUT} if weaker else {Caveat.SETTLING}),
             cause=found.answer.matches.cause,
             with_text=query.text is not None,
+            evidence=SearchEvidence(evidence.candidates, evidence.stages + timer.stages),
         )
 
     async def _by_text(

@@ -11,7 +11,7 @@ from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import BackendError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId
-from bot.domain.matches import Caveat
+from bot.domain.matches import NO_EVIDENCE, Caveat, SearchEvidence
 from bot.services.search.grouping import RankedMatch
 
 
@@ -50,6 +50,8 @@ class SearchResult:
         with_text: Whether the text of the picture took part in the order.
         parts: The results of each database, if several were searched.
         missing: Databases whose search failed, while others answered.
+        evidence: The numbers behind the matches, also of images that the readers may not see: for the log and the
+            command line alone.
     """
 
     database: DatabaseInfo
@@ -65,3 +67,4 @@ class SearchResult:
     with_text: bool = False
     parts: tuple[SearchResult, ...] = ()
     missing: tuple[DatabaseName, ...] = ()
+    evidence: SearchEvidence = NO_EVIDENCE

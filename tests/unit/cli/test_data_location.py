@@ -19,6 +19,7 @@ READS = (
     ("images",),
     ("find", "valve"),
     ("search", "pictures/pump.jpg"),
+    ("explain", "pictures/pump.jpg"),
     ("export", "out"),
     ("reconcile",),
     ("reindex", "--all"),

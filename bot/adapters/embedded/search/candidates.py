@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.adapters.embedded.ports import Candidate
 from bot.adapters.embedded.retrieval.neighbours import Neighbours
 from bot.adapters.embedded.store import VectorRows
+from bot.domain.matches import CandidateEvidence, Match
 
 CANDIDATES = 32
 """Minimum number of candidates of a search. Verification may rank a candidate above one with a greater cosine."""
@@ -34,3 +35,18 @@ def _candidate(row_id: int, found: Neighbours, features: Mapping[int, bytes]) ->
         return Candidate(row_id, found.cosines[row_id], local_features=local_features)
     cosine = found.cosines.get(row_id, hit.cosine)
     return Candidate(row_id, cosine, hit.distance, hit.query_row, local_features)
+
+
+def evidence_of(candidates: Sequence[Candidate], matches: Sequence[Match]) -> tuple[CandidateEvidence, ...]:
+    """Return the numbers behind the first matches, which are those of the candidates in this order."""
+    return tuple(
+        CandidateEvidence(
+            match.data_id,
+            candidate.cosine,
+            candidate.fingerprint_distance,
+            bool(candidate.local_features),
+            match.score,
+            match.verdict,
+        )
+        for candidate, match in zip(candidates[:CANDIDATES], matches[:CANDIDATES], strict=True)
+    )

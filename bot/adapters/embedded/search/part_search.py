@@ -54,4 +54,5 @@ def _merged(whole: Matches, proved: Sequence[Match], limit: int) -> Matches:
         if known is None or known.score < match.score:
             best[match.data_id] = match
     # The sort is stable, so matches with equal scores keep the order of the search.
-    return Matches(sorted(best.values(), key=lambda match: -match.score)[:limit], whole.caveats, whole.cause)
+    ranked = sorted(best.values(), key=lambda match: -match.score)[:limit]
+    return Matches(ranked, whole.caveats, whole.cause, whole.evidence)
