@@ -213,7 +213,7 @@ def _compose(
         query_texts=queries,
         find=FindService(storage.words, storage.texts, catalogue),
         text_reading=BackgroundReading(storage, reader, decode_stored, is_busy, metrics),
-        points=BackgroundPoints(visual, is_busy),
+        points=BackgroundPoints(visual, is_busy, lambda: lookup.idle_s < PAST_WORK_ALONE_S),
         request_text=request_text,
         past_work=past_work,
     )

@@ -25,9 +25,8 @@ PICTURES_AT_ONCE = 16
 BATCHES_AHEAD = 3
 """Pictures that are added in one transaction, and how many such batches are in memory, with the one that is added."""
 
-PICTURES_BESIDE_LOOKUPS = 4
-BATCHES_BESIDE_LOOKUPS = 2
-"""The same after a lookup."""
+PICTURES_BESIDE_LOOKUPS = 8
+"""The same after a lookup, so that the next one waits for a shorter transaction."""
 
 LARGE_BATCH_BYTES = 24_000_000
 """Pixels of a batch after which the next ones are half as large. A picture has up to 3 MB."""
@@ -166,7 +165,7 @@ class _Pipeline:
 
     async def _begin_batches(self) -> bool:
         """Begin to read the next batches. Return whether there is one to add."""
-        while len(self._ahead) < (BATCHES_BESIDE_LOOKUPS if self._lookups.is_beside_lookups else BATCHES_AHEAD):
+        while len(self._ahead) < BATCHES_AHEAD:
             if not self._waiting and self._takes_more:
                 limit = self._most or MESSAGES_AT_ONCE
                 self._waiting = await self._imports.next_messages(self._number, limit, self._last)

@@ -107,6 +107,7 @@ class Pipeline:
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adding, "MESSAGES_AT_ONCE", 4)
     monkeypatch.setattr(adding, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(adding, "PICTURES_BESIDE_LOOKUPS", 1)
 
 
 async def test_next_batches_are_read_while_one_is_added_across_queries() -> None:
@@ -159,7 +160,7 @@ async def test_nothing_is_added_while_a_lookup_runs() -> None:
     idle_s = 0.1
     await running
     # Beside lookups there is less in memory, which the next one would wait for.
-    assert pipeline.pictures.read_before[0][1] == adding.BATCHES_BESIDE_LOOKUPS * adding.PICTURES_BESIDE_LOOKUPS
+    assert pipeline.pictures.read_before[0][1] == adding.BATCHES_AHEAD * adding.PICTURES_BESIDE_LOOKUPS
 
 
 async def test_pictures_are_decoded_one_by_one_beside_lookups() -> None:
