@@ -19,6 +19,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_WORKING
 from bot.domain.errors import BackendError, RetryLater, UserError
+from bot.telemetry import traces
 from bot.telemetry.logs import request_scope
 from bot.telemetry.metrics import Metrics
 from handlers.slack_errors import code_of, retry_later
@@ -65,9 +66,9 @@ class ListenerWrapper:
         @functools.wraps(listen)
         async def wrapped(**arguments: Any) -> None:
             started = time.perf_counter()
-            with self.in_flight(), request_scope():
+            name = getattr(listen, "__qualname__", "listener")
+            with self.in_flight(), request_scope() as scope, traces.span(f"listener {name}", request_id=scope):
                 outcome = await _run(listen, arguments)
-                name = getattr(listen, "__qualname__", "listener")
                 log.debug("%s: %s in %.3f s", name, outcome, time.perf_counter() - started)
 
         return wrapped

@@ -16,6 +16,7 @@ from bot.config.settings import Settings
 from bot.config.validation import missing_api_keys
 from bot.config.version import installed_version
 from bot.images.fetch.fetcher import Fetcher
+from bot.telemetry import traces
 from bot.telemetry.supervision import supervised
 from bot.web import freeze_heap, serving
 from bot.web.request_body import read_body
@@ -61,7 +62,7 @@ async def _serve(settings: Settings) -> None:
                 version=installed_version(),
             )
             freeze_heap()
-            host, port = await stack.enter_async_context(serving(app, *settings.listen_address))
+            host, port = await stack.enter_async_context(serving(traces.served(app), *settings.listen_address))
             log.info("listening on http://%s:%d", host, port)
             await stopped.wait()
             log.info("stopping: finishing the calls in progress")

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractContextManager
 
 from bot.config.settings import Check, Settings
 from bot.domain.errors import BackendError, CannotStart, SettingsError
@@ -25,6 +26,10 @@ INTERRUPTED = 130
 
 SAME_PRESS_S = 0.1
 """SIGINTs within this time are one press of Ctrl-C, which the terminal and a supervisor may both pass on."""
+
+TRACES_MISSING = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT is set, but the packages for traces are missing: install vsearch[telemetry]"
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +48,21 @@ def run_server(
     for remark in remarks:
         log.warning("%s", remark)
     try:
-        asyncio.run(run(settings))
+        with _tracing(settings):
+            asyncio.run(run(settings))
     except BackendError as error:
         raise CannotStart(str(error)) from error
+
+
+def _tracing(settings: Settings) -> AbstractContextManager[None]:
+    """Return a context that exports traces, if the settings say where to. Raises SettingsError."""
+    if settings.otlp_endpoint is None:
+        return contextlib.nullcontext()
+    try:
+        from bot.telemetry import open_telemetry  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as error:
+        raise SettingsError((TRACES_MISSING,)) from error
+    return open_telemetry.exporting(f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
 
 
 class _StopSignals:

@@ -26,6 +26,7 @@ from bot.media.links import MediaLinks
 from bot.services.job_worker import JobWorker
 from bot.services.maintenance.missing_databases import find_missing_databases
 from bot.services.maintenance.obligations import ObligationReporter
+from bot.telemetry import traces
 from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web import web_app
 from bot.web.health import HealthCheck
@@ -118,7 +119,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             )
         endpoint = _endpoint(settings, http_bridge.deliveries(bolt, infrastructure.wrapper, metrics))
         pages = await _installation_pages(settings, services, clients, store)
-        web = _web_app(settings, services, endpoint=endpoint, pages=pages, links=links, metrics=metrics)
+        web = traces.served(_web_app(settings, services, endpoint=endpoint, pages=pages, links=links, metrics=metrics))
         await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:
             due = workers.due_deletions(dependencies, services.storage, clients, settings.retention_days)

@@ -355,6 +355,12 @@ class DeclaredSettings:
         default="info",
         parse=read.one_of("debug", "info", "warning", "error"),
     )
+    otlp_endpoint: str | None = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Address of an OpenTelemetry collector (OTLP over HTTP) that gets traces; off unless set",
+        default=None,
+        parse=read.base_url,
+    )
 
     @property
     def many_workspaces(self) -> bool:

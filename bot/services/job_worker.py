@@ -22,6 +22,7 @@ from bot.images.memory import on_behalf_of
 from bot.services.job_leases import JobLeases
 from bot.services.job_retries import RETRY_DELAYS_S, RetryPolicy
 from bot.storage.ports.inbox import Inbox
+from bot.telemetry import traces
 from bot.telemetry.logs import request_scope
 from bot.telemetry.metrics import Metrics, NullMetrics
 from bot.telemetry.supervision import supervise
@@ -221,7 +222,7 @@ class JobWorker:
 
     async def _run(self, job: Job) -> None:
         outcome, started = "stopped", time.perf_counter()
-        with request_scope():
+        with request_scope() as scope, traces.span(f"job {job.kind}", parent=job.trace, request_id=scope):
             try:
                 outcome = await self._attempt(job)
             except Exception:

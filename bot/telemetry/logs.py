@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.telemetry import traces
 from bot.telemetry.redaction import Redactor, redact
 
 __all__ = ["JsonFormatter", "TextFormatter", "raise_locations", "redact", "request_scope", "set_up"]
@@ -66,7 +67,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Redact the whole record, including the traceback, which may quote a secret too."""
-        record.request_id = _request_id.get()
+        trace = traces.trace_id()
+        record.request_id = f"{_request_id.get()} {trace}" if trace else _request_id.get()
         return self._redact(super().format(record))
 
 
@@ -86,6 +88,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": self._redact(record.getMessage()),
         }
+        if trace := traces.trace_id():
+            line["trace_id"] = trace
         if record.exc_info:
             line["exception"] = self._redact(self.formatException(record.exc_info))
         if record.stack_info:

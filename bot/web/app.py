@@ -15,6 +15,7 @@ from bot.media.links import PATH, MediaLinks
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import RelayedPictures
+from bot.telemetry import traces
 from bot.telemetry.logs import raise_locations, request_scope
 from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web.health import (
@@ -114,7 +115,8 @@ class ErrorBoundary:
             started = started or message["type"] == "http.response.start"
             await send(message)
 
-        with request_scope():
+        with request_scope() as request_id:
+            traces.annotate_request(request_id)
             try:
                 await self._app(scope, receive, track_start)
             except Exception as error:  # noqa: BLE001 - this is the outermost handler

@@ -25,6 +25,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.blocks.wording.errors import OTHER_WORKSPACE
 from bot.domain.errors import BackendError, RetryLater, SlackUnavailable
 from bot.domain.identifiers import WorkspaceId
+from bot.telemetry import traces
 from bot.telemetry.logs import request_scope
 from bot.telemetry.metrics import Metrics, NullMetrics
 from handlers.errors import ListenerWrapper
@@ -151,7 +152,7 @@ async def socket_mode(
 
     async def handle(_client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         # Track this task too: it sends the acknowledgement after the listener has started.
-        with wrapper.in_flight(), request_scope():
+        with wrapper.in_flight(), request_scope() as scope, traces.span("Slack delivery", request_id=scope):
             started = time.time()
             await send_async_response(socket, request, await run_async_bolt_app(app, request), started)
             kind = request.type if request.type in ENVELOPE_TYPES else "other"

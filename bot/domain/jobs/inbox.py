@@ -67,6 +67,7 @@ class Job:
     """A job that the worker ``owner`` has taken. ``attempts`` counts those that began, with the current one.
 
     ``answering``: an earlier attempt may already have sent the answer. ``created_at``: when the job was stored.
+    ``trace``: the trace of its delivery, as a W3C ``traceparent``, or empty.
     """
 
     id: int
@@ -81,6 +82,7 @@ class Job:
     answering: bool = False
     owner: str = ""
     created_at: datetime = UNKNOWN_TIME
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

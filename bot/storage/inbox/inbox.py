@@ -34,6 +34,7 @@ from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import inbox, inbox_files
 from bot.storage.sql.sqlite import record_deletion
+from bot.telemetry import traces
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class SqlInbox:
     async def put(self, job: NewJob) -> bool:
         """Store a job; it is durable on return. Return False if all its files were stored before."""
         place = {"workspace": job.workspace, "channel": job.channel, "message": job.message}
+        trace = traces.current()
 
         def work(connection: Connection) -> bool:
             take_advisory_locks(connection, "put", ["\n".join(place.values())])
@@ -101,7 +103,7 @@ class SqlInbox:
             files = [file for file in dict.fromkeys(job.files) if file not in known]
             if not files:
                 return False
-            key = connection.execute(_NEW_JOB, new_row(job, self._clock())).inserted_primary_key
+            key = connection.execute(_NEW_JOB, new_row(job, self._clock(), trace)).inserted_primary_key
             assert key is not None
             connection.execute(_NEW_FILE, [{**place, "job_id": key[0], "file": f, "withdrawn": False} for f in files])
             self._notifier.notify(connection)

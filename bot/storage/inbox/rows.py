@@ -46,7 +46,7 @@ def held(job: Job) -> Update:
     return update(inbox).where(_jobs.id == job.id, _jobs.owner == job.owner, _jobs.state == JobState.RUNNING)
 
 
-def new_row(job: NewJob, moment: datetime) -> dict[str, Any]:
+def new_row(job: NewJob, moment: datetime, trace: str = "") -> dict[str, Any]:
     """Return the columns of a job to store."""
     return {
         "kind": job.kind,
@@ -62,6 +62,7 @@ def new_row(job: NewJob, moment: datetime) -> dict[str, Any]:
         "due_at": moment - timedelta(seconds=REQUEST_PRIORITY_S if job.kind is JobKind.REQUEST else 0),
         "created_at": moment,
         "obligation": job.kind.is_obligation,
+        "trace": trace or None,
     }
 
 
@@ -84,6 +85,7 @@ def claimed_jobs(connection: Connection, rows: Sequence[Row[Any]], owner: str) -
             answering=row.answering,
             owner=owner,
             created_at=row.created_at,
+            trace=row.trace or "",
         )
         for row in rows
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -65,7 +65,9 @@ class Database:
 
     async def snapshot(self, work: Work[T]) -> T:
         """Run ``work`` on a snapshot of committed data, even inside a unit."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._transactions.read, work)
+        # Statements belong to the caller's trace.
+        run = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run, self._transactions.read, work)
 
     async def check(self) -> None:
         """Return if the database can be read, and if writes don't fail at the moment. Writes nothing itself.
@@ -282,7 +284,7 @@ class Database:
 
     async def _run_in(self, writer: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
         """Run ``work`` in a writer's thread. A cancelled caller still waits, because it holds what the work uses."""
-        future = asyncio.get_running_loop().run_in_executor(writer, self._run, work, *arguments)
+        future = asyncio.get_running_loop().run_in_executor(writer, copy_context().run, self._run, work, *arguments)
         return await run_to_end(future)
 
     def _run(self, work: Callable[..., T], *arguments: object) -> T:

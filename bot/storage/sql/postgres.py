@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -68,7 +69,8 @@ def address(database_url: str) -> URL:
 
 def create(url: URL, connections: int) -> Engine:
     """Create an engine with at most ``connections`` connections. Dead connections are replaced before use."""
-    engine = create_engine(
+    # Looked up at the call: tracing replaces it.
+    engine = sqlalchemy.create_engine(
         url,
         hide_parameters=True,
         pool_size=connections,
@@ -91,7 +93,7 @@ def default_arguments(url: URL) -> dict[str, Any]:
 
 def connect_arguments(url: URL) -> dict[str, Any]:
     """Return all arguments with which psycopg can connect without SQLAlchemy."""
-    _, arguments = create_engine(url).dialect.create_connect_args(url)
+    _, arguments = sqlalchemy.create_engine(url).dialect.create_connect_args(url)
     return {**default_arguments(url), **arguments}
 
 

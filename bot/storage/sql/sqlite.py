@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -48,7 +49,8 @@ def create(url: URL, connections: int) -> Engine:
 
     ``execution_options(immediate=True)`` makes a transaction take the write lock when it begins.
     """
-    engine = create_engine(url, hide_parameters=True, pool_size=connections, max_overflow=0)
+    # Looked up at the call: tracing replaces it.
+    engine = sqlalchemy.create_engine(url, hide_parameters=True, pool_size=connections, max_overflow=0)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine

@@ -7,7 +7,8 @@ from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Te
 from bot.storage.sql.schema.columns import ROW_ID, UtcTime, metadata, owner
 
 # Jobs. Finished rows stay for a while, so that repeated deliveries are recognised. ``due_set_at`` is the time by which
-# ``due_at`` was computed; ``begun`` says that the owner has begun the job that it leases.
+# ``due_at`` was computed; ``begun`` says that the owner has begun the job that it leases; ``trace`` is that of the
+# delivery.
 inbox = Table(
     "inbox",
     metadata,
@@ -28,6 +29,7 @@ inbox = Table(
     Column("obligation", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("begun", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("due_set_at", UtcTime),
+    Column("trace", String(64)),
     Index(None, "state", "due_at"),
     # For each workspace in turn, its next waiting job.
     Index(None, "state", "obligation", "workspace", "due_at", "id"),
