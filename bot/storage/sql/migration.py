@@ -14,7 +14,7 @@ from bot.storage.sql.locks.advisory import take_advisory_locks
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0024"
+HEAD = "0026"
 """The newest revision in ``migrations/versions``."""
 
 # Alembic's own table.
