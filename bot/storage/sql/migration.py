@@ -14,7 +14,7 @@ from bot.storage.sql.locks.advisory import take_advisory_locks
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0026"
+HEAD = "0025"
 """The newest revision in ``migrations/versions``."""
 
 # Alembic's own table.
