@@ -17,11 +17,13 @@ COMMAND = "/vsearch"
 MESSAGE = "message"
 MENTION = "app_mention"
 HOME = "app_home_opened"
+LINKS = "link_shared"
 
 EVENTS = frozenset(
     {
         MENTION,
         HOME,
+        LINKS,
         "app_uninstalled",
         "channel_deleted",
         "file_deleted",
@@ -43,6 +45,7 @@ def register(app: AsyncApp, wrapper: ListenerWrapper, inbox: InboxMiddleware, li
     app.event(MESSAGE)(_ignore)
     app.command(COMMAND)(wrapper.wrap(listeners.commands.on_command))
     app.event(HOME)(wrapper.wrap(listeners.home.on_opened))
+    app.event(LINKS)(wrapper.wrap(listeners.links.on_shared))
     app.event(_ANY)(_ignore)
     app.action(_ANY)(wrapper.wrap(listeners.actions.on_action))
     app.view_submission(_ANY)(wrapper.wrap(listeners.views.on_submission))

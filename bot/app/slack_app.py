@@ -17,7 +17,7 @@ from bot.app.back_ends.dependencies import media_links
 from bot.app.background import caught_up, running_jobs
 from bot.app.services import Overrides, Services, build_services
 from bot.app.slack import listeners, workers
-from bot.app.slack.dependencies import build_dependencies, build_infrastructure, thumbnails
+from bot.app.slack.dependencies import build_dependencies, build_infrastructure, thumbnails, view_of
 from bot.app.transfer.scheduled_backups import running_backups
 from bot.config.settings import Settings
 from bot.config.version import installed_version
@@ -29,6 +29,7 @@ from bot.services.maintenance.obligations import ObligationReporter
 from bot.telemetry import traces
 from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web import web_app
+from bot.web.entity_page import ViewEntity
 from bot.web.health import HealthCheck
 from bot.web.slack_endpoint import SlackEndpoint
 from bot.web.slack_signature import SlackSignature
@@ -119,7 +120,15 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             )
         endpoint = _endpoint(settings, http_bridge.deliveries(bolt, infrastructure.wrapper, metrics))
         pages = await _installation_pages(settings, services, clients, store)
-        web = traces.served(_web_app(settings, services, endpoint=endpoint, pages=pages, links=links, metrics=metrics))
+        web = _web_app(
+            settings,
+            services,
+            endpoint=endpoint,
+            pages=pages,
+            links=links,
+            metrics=metrics,
+            view=view_of(dependencies, clients),
+        )
         await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:
             due = workers.due_deletions(dependencies, services.storage, clients, settings.retention_days)
@@ -141,6 +150,7 @@ def _web_app(
     pages: InstallationPages,
     links: MediaLinks | None,
     metrics: PrometheusMetrics,
+    view: ViewEntity,
 ) -> ASGIApp:
     storage = services.storage
     reporter = ObligationReporter(storage.inbox, storage.catalogue, settings.retention_days)
@@ -153,6 +163,7 @@ def _web_app(
         slack=endpoint,
         **pages,
         media=links,
+        view_entity=view,
         pictures=thumbnails(services),
         catalogue=storage.catalogue,
         relayed=storage.relayed,

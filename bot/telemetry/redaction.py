@@ -38,7 +38,7 @@ _NAMED = tuple(
     for pattern in (
         # Slack's response URLs and incoming webhooks, with which anyone can post; they may be escaped in another URL.
         r"(?P<kept>hooks\.slack(?:-gov)?\.com(?:/|%2F))[\w/%.+-]+",
-        r"(?P<kept>(?:/|%2F)media(?:/|%2F))[\w=%.~-]{20,}",
+        r"(?P<kept>(?:/|%2F)(?:media|e)(?:/|%2F))[\w=%.~-]{20,}",
         # In a query string: OAuth codes, Socket Mode tickets, signatures for the hosted search.
         r"""(?P<kept>[?&](?:code|state|ticket|token|sign(?:ature)?|showapi_sign)=)[^\s&"'#]+""",
         # Bolt logs the OAuth code that Slack refused.

@@ -11,13 +11,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.media.links import PATH, MediaLinks
+from bot.media.links import ENTITY_PATH, PATH, MediaLinks
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import RelayedPictures
 from bot.telemetry import traces
 from bot.telemetry.logs import raise_locations, request_scope
 from bot.telemetry.prometheus import PrometheusMetrics
+from bot.web.entity_page import EntityPageEndpoint, ViewEntity
 from bot.web.health import (
     Details,
     HealthCheck,
@@ -44,6 +45,7 @@ def web_app(
     install: Handler | None = None,
     oauth_redirect: Handler | None = None,
     media: MediaLinks | None = None,
+    view_entity: ViewEntity | None = None,
     pictures: StoredPictures,
     catalogue: Catalogue,
     relayed: RelayedPictures,
@@ -57,7 +59,7 @@ def web_app(
 ) -> ASGIApp:
     """Build the web app. ``checks`` are the dependencies by name; a failing one raises.
 
-    Without ``slack``, ``install``, ``oauth_redirect`` or ``media``, their routes are left out.
+    Without ``slack``, ``install``, ``oauth_redirect``, ``media`` or ``view_entity``, their routes are left out.
     """
     # Starlette tries routes in order, so Slack's comes first.
     routes = [] if slack is None else [Route("/slack/events", slack.answer, methods=["POST"])]
@@ -68,6 +70,10 @@ def web_app(
     ]
     if media is not None:
         routes += _pictures(media, pictures, catalogue, relayed)
+    if media is not None and view_entity is not None:
+        page = EntityPageEndpoint(media, view_entity)
+        paths = dict.fromkeys([f"{ENTITY_PATH}{{token}}", f"{media.entity_path}{{token}}"])
+        routes += [Route(path, page.answer, methods=["GET"]) for path in paths]
     if install is not None:
         routes.append(Route("/slack/install", install, methods=["GET"]))
     if oauth_redirect is not None:
@@ -129,6 +135,7 @@ class ErrorBoundary:
 
 def _route(scope: Scope) -> str:
     path = str(scope.get("path", ""))
-    # Whoever has the token of a picture link can read the picture, so keep it out of the log.
-    shown = "/media/…" if path.startswith("/media/") else path[:MAX_ROUTE]
+    # Whoever has the token of a link can see what it leads to, so keep it out of the log.
+    signed = next((start for start in (PATH, ENTITY_PATH) if start in path), "")
+    shown = f"{signed}…" if signed else path[:MAX_ROUTE]
     return f"{scope.get('method', scope['type'])} {shown!r}"

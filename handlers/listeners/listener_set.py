@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from handlers.listeners.actions.listener import ActionListener
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
+from handlers.listeners.links import LinkListener
 from handlers.listeners.mentions import MentionListener
 from handlers.listeners.shortcuts import ShortcutListener
 from handlers.listeners.views import ViewListener
@@ -22,3 +23,4 @@ class Listeners:
     views: ViewListener
     shortcuts: ShortcutListener
     home: HomeListener
+    links: LinkListener

@@ -26,6 +26,8 @@ OPTIONAL: Mapping[str, str] = {
     "groups:read": "pictures of a private channel, outside of it",
     "im:history": "pictures sent to the bot directly",
     "im:read": "pictures sent to the bot directly, in other places",
+    "links:read": "previews of links to the pages of ids",
+    "links:write": "previews of links to the pages of ids",
     "mpim:history": "pictures in group direct messages",
     "mpim:read": "pictures of a group direct message, outside of it",
     "reactions:write": "reactions to collected and known pictures",

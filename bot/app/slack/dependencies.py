@@ -11,8 +11,9 @@ from bot.app.services import Services
 from bot.config.settings import Settings
 from bot.images.fetch.slack_files import SlackFiles
 from bot.images.thumbnails import ThumbnailStore
-from bot.media.links import MediaLinks
+from bot.media.links import EntityClaim, MediaLinks
 from bot.media.relay import TemporaryPictures
+from bot.services.access.entity_views import EntityView, EntityViewService
 from bot.services.access.overview import OverviewService
 from bot.services.access.permissions import PermissionService
 from bot.services.access.privacy import PrivacyService
@@ -28,6 +29,7 @@ from handlers.inbox.picture_sightings import PictureSightings
 from handlers.jobs.import_pictures import SaveFile
 from handlers.replies.delivery.thread_status import ThreadStatuses
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.entity_pages import EntityPages
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
 from handlers.replies.text_updates import TextUpdates
@@ -145,4 +147,20 @@ def build_dependencies(
         history=storage.history,
         past_pages=HistoryReader(directories),
         history_calls_per_min=settings.history_calls_per_min,
+        entity_pages=EntityPages(EntityViewService(storage.catalogue, privacy), directories, links),
     )
+
+
+def view_of(dependencies: SlackDependencies, clients: Clients) -> Callable[[EntityClaim], Awaitable[EntityView | None]]:
+    """Return what says what the page of a link may show now."""
+
+    async def view(claim: EntityClaim) -> EntityView | None:
+        workspace = claim.database.workspace
+        client = await clients.client(workspace, "")
+        if client is None:
+            # Its organisation may have installed the app.
+            connected = dict(await dependencies.catalogue.connected())
+            client = await clients.client(workspace, connected.get(workspace, ""))
+        return None if client is None else await dependencies.entity_pages.view(claim, client)
+
+    return view

@@ -18,6 +18,7 @@ from handlers.listeners.actions.listener import ActionListener
 from handlers.listeners.actions.reports import ReportActionListener
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
+from handlers.listeners.links import LinkListener
 from handlers.listeners.listener_set import Listeners
 from handlers.listeners.mentions import MentionListener
 from handlers.listeners.shortcuts import ShortcutListener
@@ -96,6 +97,7 @@ def build_listeners(
         views=ViewListener(dependencies, answers, home, deferral, infrastructure.metrics),
         shortcuts=ShortcutListener(answers, forms, deferral, infrastructure.metrics),
         home=home,
+        links=LinkListener(dependencies, dependencies.entity_pages),
     )
 
 

@@ -9,7 +9,16 @@ from types import MappingProxyType
 from bot.blocks.button_state import EntityState, ImageState, ListState, encode_image_option
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import OPTION_VALUE, Block, fits, sendable
-from bot.blocks.messages.image_details import NO_PICTURE, SEPARATOR, PictureRef, headline, image_of, provenance
+from bot.blocks.messages.image_details import (
+    NO_PICTURE,
+    SEPARATOR,
+    PictureRef,
+    address,
+    headline,
+    image_of,
+    provenance,
+    with_picture,
+)
 from bot.blocks.mrkdwn import capitalised
 from bot.blocks.reply import (
     Reply,
@@ -65,6 +74,7 @@ def listing_reply(
     hides_images: bool = False,
     choices: Mapping[DataId, ImageChoices] = MappingProxyType({}),
     ids: int = 0,
+    links: Mapping[DataId, str] = MappingProxyType({}),
 ) -> Reply:
     """Return a page.
 
@@ -79,6 +89,7 @@ def listing_reply(
         hides_images: whether the database has images that the reader may not know of.
         choices: what the reader may do with each image.
         ids: number of ids on all pages, or 0 if the reader may not know it.
+        links: the pages of the images' ids.
 
     """
     # An empty listing must neither confirm nor deny that there are hidden images with such an id.
@@ -97,6 +108,7 @@ def listing_reply(
                 pictures if with_pictures else {},
                 note_shown,
                 choices.get(record.data_id, _ANY_CHOICE) if with_actions else None,
+                links.get(record.data_id, ""),
             )
         ]
         blocks = (*first, *images, *last)
@@ -106,7 +118,12 @@ def listing_reply(
 
 
 def photos_reply(
-    state: EntityState, records: Sequence[ImageRecord], *, total: int, pictures: Mapping[DataId, PictureRef]
+    state: EntityState,
+    records: Sequence[ImageRecord],
+    *,
+    total: int,
+    pictures: Mapping[DataId, PictureRef],
+    link: str = "",
 ) -> Reply:
     """Return a page of the pictures of one entity, each of them large.
 
@@ -115,10 +132,11 @@ def photos_reply(
         records: the images of this page.
         total: number of the entity's images on all pages.
         pictures: where Slack gets each image's picture from.
+        link: the page of the entity, if there is one.
 
     """
     text = wording.photos_title(state.database, state.entity, state.offset, len(records), total)
-    blocks = [section(text, BlockId.SUMMARY)]
+    blocks = [section(f"{text}{_page_link(link)}", BlockId.SUMMARY)]
     for number, record in enumerate(records, start=state.offset + 1):
         image = image_of(pictures.get(record.data_id, NO_PICTURE), photo_alt(state.entity, number, total))
         blocks += [*([image] if image else []), context_block(f"{number}.  {provenance(record)}")]
@@ -128,6 +146,28 @@ def photos_reply(
     )
     elements = page_buttons(ActionId.ENTITY_PHOTOS, previous, following)
     return Reply(text.replace("*", ""), (*blocks, *([buttons(elements, BlockId.BUTTONS)] if elements else [])))
+
+
+def entity_preview(
+    database: str, records: Sequence[ImageRecord], pictures: Mapping[DataId, PictureRef], link: str
+) -> list[Block]:
+    """Return what the link of an entity leads to: its id, note and first picture, and where that was posted."""
+    first = records[0]
+    note = next((record.note for record in records if record.note), first.note)
+    words = headline(note)
+    title = wording.entity_title(first.entity, automatic=first.named_automatically)
+    about = [f"*{words}*{SEPARATOR}{title}" if words else title, wording.photos_in(len(records), database)]
+    text = section(f"{SEPARATOR.join(about)}\n{capitalised(provenance(first))}{_page_link(link)}")
+    alt_text = photo_alt(str(first.entity), 1, len(records))
+    below = sendable(note)
+    return [
+        with_picture(text, pictures.get(first.data_id, NO_PICTURE), alt_text),
+        *([verbatim(below, _DETAIL_LEVELS[0][0])] if below and not words else []),
+    ]
+
+
+def _page_link(link: str) -> str:
+    return f"{SEPARATOR}<{link}|{wording.OPEN_PAGE}>" if address(link) else ""
 
 
 def _title(info: DatabaseInfo, state: ListState, total: int, ids: int) -> str:
@@ -164,11 +204,11 @@ def _order_row(state: ListState, total: int) -> list[Block]:
 
 
 def _image(
-    number: int,
     record: ImageRecord,
     pictures: Mapping[DataId, PictureRef],
     note_shown: int,
     choices: ImageChoices | None,
+    link: str = "",
 ) -> list[Block]:
     """Return an image: its picture as large as Slack shows one, its note, id and origin, and what to do with it."""
     alt_text = wording.listed_alt(number, record.database.name, record.entity, record.note)
@@ -179,7 +219,7 @@ def _image(
         title = f"*{words}*{SEPARATOR}{title}"
     if choices is not None and choices.photos > 1:
         title += f"{SEPARATOR}{wording.photos_of_entity(choices.photos)}"
-    text = section(f"{title}\n{capitalised(provenance(record))}")
+    text = section(f"{title}\n{capitalised(provenance(record))}{_page_link(link)}")
     note = "" if words else sendable(record.note)
     actions = [] if choices is None else _image_actions(number, record, choices)
     return [*([picture] if picture else []), text, *([verbatim(note, note_shown)] if note else []), *actions]

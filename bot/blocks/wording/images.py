@@ -195,8 +195,16 @@ def posted(date: str, mention: str) -> str:
     return f"posted by {mention}, {date}" if mention else f"posted {date}"
 
 
+def photos_in(number: int, database: str) -> str:
+    """Return how many photos of an id a database has."""
+    return f"{count(number, 'photo')} in {code(database)}"
+
+
 OPEN_LINK = "open link"
 """Leads to the page of an id, such as in an ERP system."""
+
+OPEN_PAGE = "open page"
+"""Leads to the bot's page of an id, for people who can't ask the bot."""
 
 ORIGINAL_MESSAGE = "original message"
 """The text of the link to the Slack message that an image came from."""

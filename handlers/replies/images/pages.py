@@ -60,6 +60,7 @@ class PageComposer:
             hides_images=known.images < info.images,
             choices=await self._choices(requester, info, shown, page.items),
             ids=await self._known_ids(info, known, state),
+            links=await self._dependencies.entity_pages.links(requester, shown),
         )
 
     async def _known_ids(self, info: DatabaseInfo, known: DatabaseInfo, state: ListState) -> int:
@@ -77,7 +78,8 @@ class PageComposer:
             raise await self._answers.unknown_entity(requester, info, entity)
         page = seen[state.offset : state.offset + PHOTOS_PER_PAGE]
         pictures = await self._dependencies.presenter.pictures(requester.as_reader, page)
-        return photos_reply(state, page, total=len(seen), pictures=pictures)
+        links = await self._dependencies.entity_pages.links(requester, seen[:1])
+        return photos_reply(state, page, total=len(seen), pictures=pictures, link="".join(links.values()))
 
     async def _choices(
         self, requester: Requester, info: DatabaseInfo, shown: Sequence[ImageRecord], whole: Sequence[ImageRecord]

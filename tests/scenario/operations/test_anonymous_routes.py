@@ -44,6 +44,7 @@ async def ask_everything(bot: WebBot, slack: FakeSlack) -> dict[str, list[httpx.
     """Send requests without credentials to each route."""
     browser = bot.browser
     links = ["/media/guessed", "/media/" + "A" * 300]
+    pages = ["/e/guessed", "/e/" + "A" * 300]
     begun = await begin_install(browser)
     (state,) = parse_qs(urlsplit(begun.authorize_url).query)["state"]
     redirect = f"/slack/oauth_redirect?state={state}&code="
@@ -59,6 +60,7 @@ async def ask_everything(bot: WebBot, slack: FakeSlack) -> dict[str, list[httpx.
         "/readyz": [await browser.get("/readyz")],
         "/metrics": [await browser.get("/metrics")],
         "/media/{token}": [await browser.get(url) for url in links],
+        "/e/{token}": [await browser.get(url) for url in pages],
         "/slack/install": [await browser.get("/slack/install") for _ in range(5)],
         "/slack/oauth_redirect": [
             await browser.get("/slack/oauth_redirect"),

@@ -19,6 +19,7 @@ KINDS = {
     "private channels": {"groups:history", "groups:read"},
     "direct messages": {"im:history", "im:read"},
     "group messages": {"mpim:history", "mpim:read"},
+    "links": {"links:read", "links:write"},
     "reactions": {"reactions:write"},
     "user groups": {"usergroups:read"},
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.fakes.slack.blocks.validation import refusal_of_message
 from tests.fakes.slack.payloads import message_object
 from tests.fakes.slack.values import Json, Message, Reaction, Token, Workspace
@@ -19,7 +21,7 @@ class ChatMethods(WebApiMethods):
             "chat.update": self._update,
             "chat.delete": self._delete,
             "chat.getPermalink": self._permalink,
-            "assistant.threads.setStatus": self._set_status,
+            "chat.unfurl": self._unfurl,
             "reactions.add": self._react,
             "reactions.remove": self._unreact,
         }
@@ -110,6 +112,20 @@ class ChatMethods(WebApiMethods):
         if message.thread_ts and message.thread_ts != message.ts:
             address += f"?thread_ts={message.thread_ts}&cid={channel.id}"
         return {"channel": channel.id, "permalink": address}
+
+    async def _unfurl(self, args: Json, token: Token) -> Json:
+        self.require(args, "channel", "ts", "unfurls")
+        channel = self.visible(args, token)
+        message = self.message(channel, args["ts"])
+        given = args["unfurls"]
+        unfurls = json.loads(given) if isinstance(given, str) else given
+        for url, unfurl in unfurls.items():
+            if url not in message.text:
+                raise self.fault("cannot_unfurl_url", f"{url} is not in the message")
+            self._validate("chat.unfurl", {"text": "a preview", "blocks": unfurl["blocks"]}, channel.workspace)
+        shown = tuple({"from_url": url, **unfurl, "is_app_unfurl": True} for url, unfurl in unfurls.items())
+        await self.state.edit(message, attachments=shown, edited=False)
+        return {}
 
     async def _react(self, args: Json, token: Token) -> Json:
         reaction = self._reaction(args, token)

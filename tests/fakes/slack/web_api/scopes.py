@@ -11,6 +11,7 @@ FIXED = {
     "chat.postEphemeral": "chat:write",
     "chat.update": "chat:write",
     "chat.delete": "chat:write",
+    "chat.unfurl": "links:write",
     "conversations.open": "im:write",
     "files.info": "files:read",
     "files.delete": "files:write",
