@@ -48,7 +48,7 @@ async def links(slack: FakeSlack, channel: str = GENERAL) -> list[str]:
 
 
 async def get(app: SlackApp, url: str) -> httpx.Response:
-    transport = httpx.ASGITransport(app.web)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app.web)
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC) as browser:
         return await browser.get(url)
 

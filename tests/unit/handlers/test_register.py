@@ -63,6 +63,7 @@ def app(recorder: Recorder, wrapper: ListenerWrapper) -> AsyncApp:
             views=everything,
             shortcuts=everything,
             home=everything,
+            links=everything,
         ),
     )
     return app
@@ -92,6 +93,7 @@ DELIVERIES = [
     ({"type": "view_submission", **VIEW}, "on_submission"),
     ({"type": "message_action", "callback_id": "find_similar", "message": {"ts": "1.2"}}, "on_shortcut"),
     ({"type": "shortcut", "callback_id": "search_by_image"}, "on_shortcut"),
+    (event("link_shared", links=[]), "on_shared"),
     (event("message"), ""),
     (event("message", subtype="file_share"), ""),
     (event("message", subtype="message_deleted"), ""),
