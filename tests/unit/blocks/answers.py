@@ -38,6 +38,7 @@ _OURS = re.compile(
     r"<@U0[A-Z]+>|<#[CG][A-Z0-9]+>|<!date\^-?\d+\^\{date_short_pretty\}\|\d+ \w{3} \d+>"
     r"|<!date\^-?\d+\^\{ago\}\|\d\d:\d\d UTC>"
     r"|<https://fake\.slack\.com/[!-;=?-~]*\|(original message|the picture)>"
+    r"|<https://bot\.example/e/t+\|open page>"
 )
 LABEL = 75
 """Slack's limit for an ``accessibility_label``."""

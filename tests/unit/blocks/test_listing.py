@@ -143,15 +143,23 @@ records = st.builds(
     st.sampled_from([1, 8]),
     st.integers(0, 10**6),
     st.builds(ListState, st.just("parts"), names | texts, st.sampled_from(["asc", "desc"]), st.integers(0, 10**6)),
-    st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2900]),
+    st.tuples(
+        st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2900]),
+        st.sampled_from(["", "https://bot.example/e/" + "t" * 480]),
+    ),
 )
 def test_every_page_is_complete_and_within_the_limits(
-    few: list[ImageRecord], times: int, total: int, state: ListState, url: str
+    few: list[ImageRecord], times: int, total: int, state: ListState, urls: tuple[str, str]
 ) -> None:
+    url, link = urls
     page = (few * times)[:IMAGES_PER_PAGE]
     pictures = {DataId("1"): PictureRef(url=url)}
-    reply = listing_reply(info(), page, total=total, state=state, pictures=pictures, hidden=total, more=True)
+    pages = dict.fromkeys([image.data_id for image in page], link)
+    reply = listing_reply(
+        info(), page, total=total, state=state, pictures=pictures, hidden=total, more=True, links=pages
+    )
     check(reply)
+    assert shown(reply).count("|open page>") == (len(page) if link else 0)
     assert sum(block["type"] == "section" for block in reply.blocks) == len(page) + 1
 
 

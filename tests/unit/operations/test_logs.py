@@ -49,6 +49,7 @@ SECRETS = [
     "v0=" + "0a" * 30 + "ff00",
     PICTURE,
     PICTURE.replace("gAAAA", "s3cr3t"),
+    PICTURE.replace("gAAAA", "s3cr3t").replace("/media/", "/e/"),
     quote(PICTURE, safe=""),
 ]
 
