@@ -23,6 +23,7 @@ async def test_job_round_trip(inbox: SqlInbox, clock: Clock) -> None:
         "owner": "one",
         "answering": False,
         "created_at": clock.now,
+        "trace": "",
     }
 
 
