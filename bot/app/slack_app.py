@@ -120,14 +120,16 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             )
         endpoint = _endpoint(settings, http_bridge.deliveries(bolt, infrastructure.wrapper, metrics))
         pages = await _installation_pages(settings, services, clients, store)
-        web = _web_app(
-            settings,
-            services,
-            endpoint=endpoint,
-            pages=pages,
-            links=links,
-            metrics=metrics,
-            view=view_of(dependencies, clients),
+        web = traces.served(
+            _web_app(
+                settings,
+                services,
+                endpoint=endpoint,
+                pages=pages,
+                links=links,
+                metrics=metrics,
+                view=view_of(dependencies, clients),
+            )
         )
         await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:

@@ -30,6 +30,7 @@ from bot.storage.ports.history import HistoryImports
 from bot.storage.ports.home import HomeRecords, JobOverview
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.moderation import EditorSettings
+from handlers.replies.delivery.thread_status import ThreadStatuses
 from handlers.replies.entity_pages import EntityPages
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter

@@ -24,6 +24,7 @@ from bot.adapters.embedded.ports import (
 )
 from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSearch
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
+from bot.adapters.embedded.retrieval.remote import RemoteNeighbourSearch
 from bot.adapters.embedded.search.candidates import CANDIDATES, VERIFIED_CANDIDATES, choose_candidates, evidence_of
 from bot.adapters.embedded.search.item_search import find_items
 from bot.adapters.embedded.search.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
@@ -175,7 +176,7 @@ class EmbeddedSearch:
         async def find_part(part: QueryFeatures) -> Matches:
             return await self._find(database, part, PART_LIMIT, exclude, is_part=True)
 
-        whole = await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit, exclude))
+        whole = await self._find(database, query_features, limit, exclude)
         parts = StageTimer()
         found = await add_matches_of_parts(whole, picture, limit, self._extractor, find_part)
         parts.end("parts")
@@ -252,8 +253,6 @@ class EmbeddedSearch:
         ``is_part``: the features are of a part of the query, which is searched for copies alone.
         """
         timer = StageTimer()
-        embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
-        query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES) + len(exclude))
         state, found = self._neighbours.search(rows, database, query)
         if exclude:
             # Drop them before verification, which looks at the nearest candidates only.

@@ -108,7 +108,7 @@ def listing_reply(
                 pictures if with_pictures else {},
                 note_shown,
                 choices.get(record.data_id, _ANY_CHOICE) if with_actions else None,
-                links.get(record.data_id, ""),
+                link=links.get(record.data_id, ""),
             )
         ]
         blocks = (*first, *images, *last)
@@ -204,11 +204,13 @@ def _order_row(state: ListState, total: int) -> list[Block]:
 
 
 def _image(
+    number: int,
     record: ImageRecord,
     pictures: Mapping[DataId, PictureRef],
     note_shown: int,
     choices: ImageChoices | None,
-    link: str = "",
+    *,
+    link: str,
 ) -> list[Block]:
     """Return an image: its picture as large as Slack shows one, its note, id and origin, and what to do with it."""
     alt_text = wording.listed_alt(number, record.database.name, record.entity, record.note)

@@ -22,6 +22,7 @@ class ChatMethods(WebApiMethods):
             "chat.delete": self._delete,
             "chat.getPermalink": self._permalink,
             "chat.unfurl": self._unfurl,
+            "assistant.threads.setStatus": self._set_status,
             "reactions.add": self._react,
             "reactions.remove": self._unreact,
         }
