@@ -8,19 +8,24 @@ missing from the rows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from threading import Lock
 from typing import cast
 
 import numpy as np
 from cachetools import TTLCache
 
-from bot.adapters.embedded.retrieval.fingerprint_cache import BYTES_PER_IMAGE, FingerprintCache
 from bot.adapters.embedded.retrieval.index import Floats
-from bot.adapters.embedded.retrieval.neighbours import FingerprintHit, NeighbourQuery, Neighbours
+from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours
+from bot.adapters.embedded.retrieval.recent_databases import (
+    STATE_CACHE_SIZE,
+    STATE_CACHE_TTL_S,
+    RecentDatabases,
+    greatest_cosines,
+    nearest_first,
+)
 from bot.adapters.embedded.store import DatabaseState, VectorRows, VectorStore, state_for_model
 from bot.adapters.milvus.ports import MilvusVectorRows, VectorEngine, VectorQuery
 from bot.domain.errors import BackendError, BackendLost
@@ -28,8 +33,6 @@ from bot.domain.identifiers import DatabaseKey, DataId
 
 MAX_HIDDEN = 50_000
 """Row ids that a search may name to Milvus. With 30,000, a search takes 0.3 s. More are left out afterwards."""
-
-_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 10_000, 30.0
 
 OnLost = Callable[[str], Awaitable[None]]
 """Queues the vectors of a model whose collection Milvus has lost."""
@@ -58,32 +61,14 @@ class _Plan:
         return mine == theirs
 
 
-class MilvusNeighbourSearch:
+class MilvusNeighbourSearch(RecentDatabases):
     """Satisfies ``NeighbourSearch`` and ``RemoteNeighbourSearch``. Pass it ``MilvusVectorRows`` only."""
 
     def __init__(self, model_id: str, engine: VectorEngine, on_lost: OnLost, memory_bytes: int) -> None:
-        self._model_id = model_id
+        super().__init__(model_id, memory_bytes)
         self._engine = engine
         self._on_lost = on_lost
-        self._fingerprints = FingerprintCache(model_id, memory_bytes // BYTES_PER_IMAGE)
-        self._lock = Lock()
-        self._known: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
-        self._plans: TTLCache[DatabaseKey, _Plan] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
-
-    @property
-    def memory(self) -> int:
-        """The size of the cached fingerprints, in bytes."""
-        return self._fingerprints.memory
-
-    def is_known(self, key: DatabaseKey) -> bool:
-        """Return whether a search in the last 30 seconds found the database."""
-        with self._lock:
-            return key in self._known
-
-    def forget(self, key: DatabaseKey) -> None:
-        """Drop the cached state of a deleted database."""
-        with self._lock:
-            self._known.pop(key, None)
+        self._plans: TTLCache[DatabaseKey, _Plan] = TTLCache(STATE_CACHE_SIZE, STATE_CACHE_TTL_S)
 
     async def fetch(
         self, store: VectorStore, key: DatabaseKey, query: NeighbourQuery, exclude: Collection[DataId]
@@ -120,7 +105,7 @@ class MilvusNeighbourSearch:
                     await early
         with self._lock:
             self._plans[key] = replace(plan, cosines={}, hidden=frozenset())
-        cosines = _greatest([found, plan.cosines])
+        cosines = greatest_cosines([found, plan.cosines])
         return FetchedQuery(query.embeddings, query.fingerprints, query.count, plan.database_id, cosines)
 
     def _guess(self, key: DatabaseKey) -> _Plan | None:
@@ -150,12 +135,9 @@ class MilvusNeighbourSearch:
 
         ``query`` comes from ``fetch``. Raises UnknownDatabase, and ModelMismatch if another model computed the vectors.
         """
-        self.forget(key)
-        state = state_for_model(rows, key, self._model_id)
+        state = self._state(rows, key)
         if state.model_id is None:
             return state, Neighbours()
-        with self._lock:
-            self._known[key] = True
         if not isinstance(query, FetchedQuery) or query.database_id != state.id:
             # The database was deleted and created again, or was empty when Milvus was asked.
             return state, Neighbours()
@@ -164,22 +146,12 @@ class MilvusNeighbourSearch:
 
     def _neighbours(self, rows: MilvusVectorRows, state: DatabaseState, query: FetchedQuery) -> Neighbours:
         existing = rows.existing_vectors(list(query.cosines))
-        nearest = sorted(query.cosines.items(), key=lambda item: (-item[1], item[0]))
+        nearest = nearest_first(query.cosines)
         cosines = dict([(row_id, cosine) for row_id, cosine in nearest if row_id in existing][: query.count])
-        return Neighbours(cosines, self._fingerprint_hits(rows, state, query))
-
-    def _fingerprint_hits(
-        self, rows: MilvusVectorRows, state: DatabaseState, query: NeighbourQuery
-    ) -> dict[int, FingerprintHit]:
-        hits = self._fingerprints.within_radius(rows, state, query)
-        if not hits:
-            return {}
-        cosines = _cosines(query.embeddings, rows.embeddings_of(hits))
-        return {
-            row_id: FingerprintHit(distance, query_row, cosines[row_id])
-            for row_id, (distance, query_row) in hits.items()
-            if row_id in cosines
-        }
+        hits = self._fingerprint_hits(
+            rows, state, query, lambda row_ids: _cosines(query.embeddings, rows.embeddings_of(row_ids))
+        )
+        return Neighbours(cosines, hits)
 
     def _plan(
         self, key: DatabaseKey, query: NeighbourQuery, exclude: Collection[DataId], vector_rows: VectorRows
@@ -197,8 +169,9 @@ class MilvusNeighbourSearch:
             if not waiting and not deleting:
                 return _Plan(state.id, written_until, cosines, frozenset(hidden))
             hidden.update(deleting)
-            nearest = _greatest([cosines, _cosines(query.embeddings, waiting)])
-            cosines = _top({row_id: nearest[row_id] for row_id in nearest if row_id not in excluded}, query.count)
+            nearest = greatest_cosines([cosines, _cosines(query.embeddings, waiting)])
+            kept = [(row_id, cosine) for row_id, cosine in nearest_first(nearest) if row_id not in excluded]
+            cosines = dict(kept[: query.count])
             after = max([*waiting, *deleting])
 
 
@@ -208,15 +181,3 @@ def _cosines(embeddings: Floats, stored: Mapping[int, bytes]) -> dict[int, float
         return {}
     matrix = np.frombuffer(b"".join(stored.values()), "<f2").astype(np.float32).reshape(len(stored), -1)
     return dict(zip(stored, (matrix @ embeddings.T).max(axis=1).tolist(), strict=True))
-
-
-def _greatest(results: Iterable[Mapping[int, float]]) -> dict[int, float]:
-    greatest: dict[int, float] = {}
-    for result in results:
-        for row_id, cosine in result.items():
-            greatest[row_id] = max(cosine, greatest.get(row_id, cosine))
-    return greatest
-
-
-def _top(cosines: Mapping[int, float], count: int) -> dict[int, float]:
-    return dict(sorted(cosines.items(), key=lambda item: (-item[1], item[0]))[:count])

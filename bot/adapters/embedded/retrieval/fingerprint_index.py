@@ -42,11 +42,6 @@ class FingerprintIndex:
             self._index.remove_ids(faiss.IDSelectorBatch(positions))
             self._ids = np.delete(self._ids, positions)
 
-    def clear(self) -> None:
-        """Remove all rows but keep the memory."""
-        self._index.reset()
-        self._ids = np.empty(0, np.int64)
-
     def within_radius(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
         """Return the ``count`` nearest rows within FINGERPRINT_RADIUS of any of ``fingerprints`` (n × 32).
 

@@ -108,12 +108,6 @@ class Segment:
         self.ids = np.delete(self.ids, positions)
         self._fingerprints.discard(row_ids)
 
-    def clear(self) -> None:
-        """Remove all rows but keep the memory."""
-        self._vectors.clear()
-        self._fingerprints.clear()
-        self.ids = np.empty(0, np.int64)
-
     def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Ids]:
         """Return the greatest cosines and their row ids, both views × up to ``count``. Raises OSError."""
         cosines, positions = self._vectors.nearest(embeddings, min(count, len(self)))

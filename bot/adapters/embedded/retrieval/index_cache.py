@@ -211,10 +211,9 @@ class IndexCache:
             cached.memory = 0
 
     def _streamed(self, rows: VectorRows, state: DatabaseState) -> Iterator[Segment]:
-        """Yield the rows from disk in groups. Each group reuses the same segment."""
-        segment = Segment(self._dimensions, STREAMED_ROWS, in_memory=True)
+        """Yield the rows from disk in groups, each in a segment of its own."""
         for some in rows.vectors(state.id, self._model_id, 0):
             for start in range(0, len(some), STREAMED_ROWS):
-                segment.clear()
+                segment = Segment(self._dimensions, STREAMED_ROWS, in_memory=True)
                 segment.append(some[start : start + STREAMED_ROWS])
                 yield segment

@@ -99,7 +99,7 @@ def search_segments(
     """Return up to ``query.count`` rows by cosine, and as many fingerprint hits.
 
     A row's cosine is the greatest over the query's embeddings. With ``threads``, segments are searched in parallel.
-    Without, ``segments`` may be an iterator that reuses one segment.
+    Without, ``segments`` may be an iterator: one is in memory at a time.
     """
     search = partial(_search_segment, query)
     filled = (segment for segment in segments if len(segment))

@@ -60,10 +60,6 @@ class VectorBlock(Protocol):
         """Remove rows by position."""
         ...
 
-    def clear(self) -> None:
-        """Remove all rows but keep the memory."""
-        ...
-
     def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Positions]:
         """Return the ``count`` greatest cosines and their positions, both views × count. There are that many rows."""
         ...
@@ -100,10 +96,6 @@ class HalfBlock:
         """See the protocol."""
         self._index.remove_ids(faiss.IDSelectorBatch(positions))
 
-    def clear(self) -> None:
-        """See the protocol."""
-        self._index.reset()
-
     def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Positions]:
         """See the protocol."""
         cosines, positions = self._index.search(embeddings, count)
@@ -128,7 +120,6 @@ class CodedBlock:
     def __init__(self, dimensions: int, capacity: int, folder: Path | None = None) -> None:
         self._dimensions = dimensions
         self._capacity = capacity
-        self._folder = folder
         self._file = HalfRows(dimensions, folder)
         self._slots: Slots = np.empty(0, np.int64)
         self._errors: Floats = np.empty(0, np.float32)
@@ -181,10 +172,6 @@ class CodedBlock:
         self._index.remove_ids(faiss.IDSelectorBatch(positions))
         self._slots, self._errors = np.delete(self._slots, positions), np.delete(self._errors, positions)
         self._unusual = np.flatnonzero(self._errors > self._limit)
-
-    def clear(self) -> None:
-        """See the protocol."""
-        self.__init__(self._dimensions, self._capacity, self._folder)  # type: ignore[misc]
 
     def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Positions]:
         """See the protocol. Raises OSError."""

@@ -18,6 +18,7 @@ from bot.domain.pictures import Picture
 from bot.storage.sql_storage import SqlStorage
 from bot.storage.vectors.milvus_queue import CLAIM, COMPACT_AGAIN, COMPACT_EVERY, SqlMilvusQueue
 from tests.fakes.features import DIMENSIONS, FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fixtures.milvus import composed
 from tests.unit.adapters.milvus.harness import BRAND, PARTS, RecordingEngine, add, best, fill, stray_vector
 
 MODEL = "thumbnails-1"
@@ -38,18 +39,7 @@ class Harness:
 
 
 async def opened(storage: SqlStorage, engine: RecordingEngine, model: str = MODEL) -> Harness:
-    store, queue = await storage.open_milvus()
-    replicator = Replicator(queue, engine)
-    store.on_commit = replicator.after_commit
-    visual = MilvusSearch(
-        store,
-        FakeFeatureExtractor(model),
-        FakeVerifier(),
-        queue=queue,
-        engine=engine,
-        replicator=replicator,
-        fingerprint_memory_bytes=2**20,
-    )
+    visual, queue, replicator = await composed(storage, engine, model)
     embedded = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(model), FakeVerifier(), index_memory_bytes=2**24)
     return Harness(storage, queue, engine, replicator, visual, embedded)
 
